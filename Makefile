@@ -1,0 +1,51 @@
+# The same words for people, pre-commit and CI. `make` alone lists them.
+SHELL := /bin/sh
+AIRFLOW := .venvs/airflow/bin
+JOBS := .venvs/jobs/bin
+export PYTHONPATH := $(CURDIR)
+SOURCE ?= synthetic
+STATE ?= .local
+
+.DEFAULT_GOAL := help
+.PHONY: help environments run stop test e2e lint format bench lock clean
+
+help:            ## this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+environments:
+	@sh infra/environments.sh
+
+run: environments ## everything on this laptop: local AWS, Airflow, athletes, forecast (SOURCE=folder:PATH for real files)
+	@$(AIRFLOW)/python -m infra.laptop run --source "$(SOURCE)" --state "$(STATE)"
+
+stop: environments ## end what a `make run` left behind
+	@$(AIRFLOW)/python -m infra.laptop stop --state "$(STATE)"
+
+test: environments ## every fast test, with coverage of include/
+	@sh tests/run.sh
+
+e2e: environments ## the whole chain, headless, ending with the forecasts checked; then the fault tests
+	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)"
+
+faults: environments ## kill -9 of scheduler, local AWS and a job in mid-run
+	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900
+
+lint: environments ## ruff, mypy, import arrows, CloudFormation
+	@$(AIRFLOW)/ruff check .
+	@$(AIRFLOW)/ruff format --check .
+	@$(AIRFLOW)/mypy include infra dags plugins
+	@$(AIRFLOW)/lint-imports
+	@$(AIRFLOW)/cfn-lint infra/stacks/*.yaml
+
+format: environments ## let ruff format and mend
+	@$(AIRFLOW)/ruff check --fix .
+	@$(AIRFLOW)/ruff format .
+
+bench: environments ## measure, print the table, write benchmarks/results.json (ONLY=name for one)
+	@$(AIRFLOW)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+lock: environments ## resolve requirements anew into locks/
+	@sh infra/lock.sh
+
+clean: stop      ## end everything and delete the state of `make run` and the caches (not the environments)
+	@rm -rf "$(STATE)" .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

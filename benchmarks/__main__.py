@@ -1,0 +1,38 @@
+"""`python -m benchmarks [--only NAME]`: measure, print the table, write benchmarks/results.json."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import chain, dag_import, local_aws, serving
+from benchmarks.results import Result, keep, table
+
+BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
+    ("localaws_start_s",): local_aws.measure_start,
+    ("invoke_p50_ms",): local_aws.measure_invoke,
+    ("dag_import_s",): dag_import.measure,
+    ("run_to_forecast_s", "resume_s"): chain.measure_run,
+    ("clone_to_forecast_s",): chain.measure_clone,
+    ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,
+}
+NAMES = [name for names in BENCHMARKS for name in names]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=NAMES, help="measure this figure alone")
+    only = parser.parse_args().only
+    work = Path(__file__).parent / "work"
+    work.mkdir(exist_ok=True)
+    results: list[Result] = []
+    for names, measure in BENCHMARKS.items():
+        if only is None or only in names:
+            print(f"measuring {', '.join(names)} …", flush=True)
+            measured = measure(work)
+            keep(measured)
+            results += measured
+    print("\n" + table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Local AWS: how fast it starts and how fast an endpoint answers."""
+
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from benchmarks.results import Result
+
+ROOT = Path(__file__).parents[1]
+STARTS = 5
+CALLS = 500
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def client(service: str, port: int) -> Any:
+    """A boto3 client of the server on `port`."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+def wait_until_open(port: int, process: subprocess.Popen[bytes], limit_s: float = 60) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}")
+        time.sleep(0.005)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@contextmanager
+def running(command: list[str], port: int) -> Iterator[float]:
+    """A server process; yields the seconds until its port was open."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_open(port, process)
+        yield time.perf_counter() - started
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def local_aws_command(state: Path, port: int) -> list[str]:
+    return [sys.executable, "-m", "infra.localaws", "--port", str(port), "--state", str(state)]
+
+
+def stock_moto_command(port: int) -> list[str]:
+    return [str(Path(sys.executable).parent / "moto_server"), "-p", str(port)]
+
+
+def _start_s(command_for: Callable[[int], list[str]]) -> float:
+    figures = []
+    for _ in range(STARTS):
+        port = free_port()
+        with running(command_for(port), port) as seconds:
+            figures.append(seconds)
+    return statistics.median(figures)
+
+
+def measure_start(work: Path) -> list[Result]:
+    """From the command to the open port, on an empty state; beside stock moto's server."""
+    ours = _start_s(lambda port: local_aws_command(work / f"empty-{port}", port))
+    stock = _start_s(stock_moto_command)
+    return [Result("localaws_start_s", ours, "s", 2.0, f"{stock:.2f} s: stock moto_server (executes nothing)")]
+
+
+def p50_ms(call: Callable[[], object]) -> float:
+    """Median of CALLS calls after a warm-up."""
+    for _ in range(20):
+        call()
+    figures = []
+    for _ in range(CALLS):
+        started = time.perf_counter()
+        call()
+        figures.append((time.perf_counter() - started) * 1e3)
+    return statistics.median(figures)
+
+
+def measure_invoke(work: Path) -> list[Result]:
+    """InvokeEndpoint through boto3: one athlete, 42 horizons, the model that `run_to_forecast_s` deployed."""
+    from benchmarks.chain import deployed_state
+
+    state = deployed_state(work)
+    port = free_port()
+    with running(local_aws_command(state, port), port):
+        body = json.dumps(_request(port))
+        runtime = client("sagemaker-runtime", port)
+        endpoint = client("sagemaker", port).list_endpoints()["Endpoints"][0]["EndpointName"]
+        ours = p50_ms(
+            lambda: runtime.invoke_endpoint(EndpointName=endpoint, ContentType="application/json", Body=body)["Body"].read()
+        )
+    port = free_port()
+    with running(stock_moto_command(port), port):
+        runtime = client("sagemaker-runtime", port)
+        stock = p50_ms(
+            lambda: runtime.invoke_endpoint(EndpointName="any", ContentType="application/json", Body=body)["Body"].read()
+        )
+    versus = f"{stock:.1f} ms: stock moto_server, which answers a constant"
+    return [Result("invoke_p50_ms", ours, "ms", 8.0, versus)]
+
+
+def _request(port: int) -> dict[str, Any]:
+    """The request that the API's Lambda sends for the first athlete."""
+    from include.features.schema import FEATURES
+    from include.settings import settings
+
+    records = client("sagemaker-featurestore-runtime", port)
+    athletes = json.loads(
+        client("s3", port).get_object(Bucket=settings().bucket, Key="config/athletes.json")["Body"].read()
+    )["athletes"]
+    record = records.get_record(
+        FeatureGroupName=settings().feature_group, RecordIdentifierValueAsString=athletes[0]
+    )["Record"]
+    held = {item["FeatureName"]: item["ValueAsString"] for item in record}
+    features = {f.name: float(held[f.name]) for f in FEATURES if f.name in held}
+    return {"instances": [{"features": features, "horizons": list(range(1, 43))}]}

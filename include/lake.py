@@ -1,0 +1,67 @@
+"""The bucket's layout: every key of the project is made here, and nowhere else."""
+
+from datetime import date, datetime
+
+TABLES = ("activities", "days", "vo2max")
+RAW_KINDS = ("activity_list", "activity", "day", "sleep", "hrv", "max_metrics", "training_status", "export")
+
+
+def raw_prefix(athlete_id: str) -> str:
+    return f"raw/athlete_id={athlete_id}/"
+
+
+def raw_key(athlete_id: str, kind: str, last_day: date, document_id: str) -> str:
+    """Key of one response as received; `last_day` is the last local day that the response covers."""
+    if kind not in RAW_KINDS:
+        raise ValueError(f"unknown kind of raw document {kind!r}; one of {', '.join(RAW_KINDS)}")
+    return f"{raw_prefix(athlete_id)}{kind}/{last_day:%Y/%m/%d}/{document_id}.json"
+
+
+def curated_prefix(table: str, athlete_id: str) -> str:
+    if table not in TABLES:
+        raise ValueError(f"unknown table {table!r}; one of {', '.join(TABLES)}")
+    return f"curated/{table}/athlete_id={athlete_id}/"
+
+
+def curated_key(table: str, athlete_id: str, month: str) -> str:
+    """Key of one month (`YYYY-MM`) of a table."""
+    return f"{curated_prefix(table, athlete_id)}month={month}/part.csv"
+
+
+def quarantine_key(table: str, athlete_id: str, month: str) -> str:
+    return f"quarantine/{table}/athlete_id={athlete_id}/month={month}/rejected.csv"
+
+
+def history_key(athlete_id: str) -> str:
+    """Key of the readings and training load that the API shows; rebuilt by every ingest run."""
+    return f"serving/history/athlete_id={athlete_id}/history.json"
+
+
+ATHLETES_KEY = "config/athletes.json"
+"""The one list of athletes: `{"athletes": ["…", …]}`."""
+
+FEATURE_STORE_PREFIX = "feature-store/"
+RELEASE_KEY = "code/release.json"
+"""What is released now: `{"version": "…"}`; the code itself is under `code/version=…/`."""
+
+
+def code_prefix(version: str) -> str:
+    """Prefix of one release: `jobs/` (a tree), `sourcedir.tar.gz`, `lambda.zip`, `stacks/*.yaml`."""
+    return f"code/version={version}/"
+
+
+def dataset_prefix(version: str) -> str:
+    return f"datasets/version={version}/"
+
+
+def model_prefix(version: str) -> str:
+    return f"models/version={version}/"
+
+
+def report_prefix(version: str) -> str:
+    return f"reports/version={version}/"
+
+
+def version_of(moment: datetime) -> str:
+    """A version name that sorts by time, e.g. `20261123t235900z`."""
+    return f"{moment:%Y%m%dt%H%M%Sz}"

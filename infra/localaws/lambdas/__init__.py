@@ -1,0 +1,5 @@
+from infra.localaws.world import World
+
+
+def install(world: World) -> None:
+    """Not furnished yet."""

@@ -1,0 +1,81 @@
+"""What the services of local AWS share: configuration, routes of the data plane, events, life and death."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("localaws")
+
+ACCOUNT_ID = "123456789012"
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Config:
+    """How one local AWS is run."""
+
+    port: int
+    state_dir: Path
+    """Where S3, registry, records and stacks are kept; may be a temporary folder."""
+    jobs_python: Path
+    """The interpreter that stands in for the SageMaker XGBoost container."""
+    host: str = "127.0.0.1"
+    region: str = "us-east-1"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass
+class World:
+    """Handed to every service's `install(world)`."""
+
+    config: Config
+    routes: list[tuple[Callable[[Environ], bool], WsgiApp]] = field(default_factory=list)
+    event_sinks: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
+    shutdown_hooks: list[Callable[[], None]] = field(default_factory=list)
+    restore_hooks: list[Callable[[], None]] = field(default_factory=list)
+    changed: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def work_dir(self) -> Path:
+        """Scratch of running jobs, endpoints and Lambdas; emptied at start."""
+        return self.config.state_dir / "work"
+
+    def route(self, matches: Callable[[Environ], bool], app: WsgiApp) -> None:
+        """Answer requests that `matches` accepts by `app`, ahead of moto: the fast path of data planes."""
+        self.routes.append((matches, app))
+
+    def publish(self, event: dict[str, Any]) -> None:
+        """Put an AWS event (`source`, `detail-type`, `detail`, `resources`) on the default event bus."""
+        for sink in self.event_sinks:
+            sink(event)
+
+    def on_shutdown(self, hook: Callable[[], None]) -> None:
+        """Run `hook` when the server stops: end the processes that this service started."""
+        self.shutdown_hooks.append(hook)
+
+    def on_restore(self, hook: Callable[[], None]) -> None:
+        """Run `hook` after kept state was loaded: start again what lives outside of it (endpoint workers)."""
+        self.restore_hooks.append(hook)
+
+    def mark_changed(self) -> None:
+        """Say that control-plane state changed outside a request (a job ended) and is to be kept."""
+        self.changed.set()
+
+    def child_environment(self) -> dict[str, str]:
+        """AWS variables for jobs, endpoints and Lambdas: they call local AWS by the standard SDK settings."""
+        return {
+            "AWS_ENDPOINT_URL": self.config.url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": self.config.region,
+            "AWS_DEFAULT_REGION": self.config.region,
+        }
