@@ -5,6 +5,7 @@ JOBS := .venvs/jobs/bin
 export PYTHONPATH := $(CURDIR)
 SOURCE ?= synthetic
 STATE ?= .local
+OPTIONS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help environments run stop test e2e lint format bench lock clean
@@ -16,7 +17,7 @@ environments:
 	@sh infra/environments.sh
 
 run: environments ## everything on this laptop: local AWS, Airflow, athletes, forecast (SOURCE=folder:PATH for real files)
-	@$(AIRFLOW)/python -m infra.laptop run --source "$(SOURCE)" --state "$(STATE)"
+	@$(AIRFLOW)/python -m infra.laptop run --source "$(SOURCE)" --state "$(STATE)" $(OPTIONS)
 
 stop: environments ## end what a `make run` left behind
 	@$(AIRFLOW)/python -m infra.laptop stop --state "$(STATE)"
@@ -25,7 +26,7 @@ test: environments ## every fast test, with coverage of include/
 	@sh tests/run.sh
 
 e2e: environments ## the whole chain, headless, ending with the forecasts checked; then the fault tests
-	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)"
+	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)" $(OPTIONS)
 
 faults: environments ## kill -9 of scheduler, local AWS and a job in mid-run
 	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900

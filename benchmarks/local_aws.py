@@ -108,17 +108,21 @@ def measure_invoke(work: Path) -> list[Result]:
         body = json.dumps(_request(port))
         runtime = client("sagemaker-runtime", port)
         endpoint = client("sagemaker", port).list_endpoints()["Endpoints"][0]["EndpointName"]
-        ours = p50_ms(
-            lambda: runtime.invoke_endpoint(EndpointName=endpoint, ContentType="application/json", Body=body)["Body"].read()
-        )
+        ours = p50_ms(_invocation(runtime, endpoint, body))
     port = free_port()
     with running(stock_moto_command(port), port):
         runtime = client("sagemaker-runtime", port)
-        stock = p50_ms(
-            lambda: runtime.invoke_endpoint(EndpointName="any", ContentType="application/json", Body=body)["Body"].read()
-        )
+        stock = p50_ms(_invocation(runtime, "any", body))
     versus = f"{stock:.1f} ms: stock moto_server, which answers a constant"
     return [Result("invoke_p50_ms", ours, "ms", 8.0, versus)]
+
+
+def _invocation(runtime: Any, endpoint: str, body: str) -> Callable[[], bytes]:
+    def invoke() -> bytes:
+        answer = runtime.invoke_endpoint(EndpointName=endpoint, ContentType="application/json", Body=body)
+        return bytes(answer["Body"].read())
+
+    return invoke
 
 
 def _request(port: int) -> dict[str, Any]:
@@ -130,9 +134,9 @@ def _request(port: int) -> dict[str, Any]:
     athletes = json.loads(
         client("s3", port).get_object(Bucket=settings().bucket, Key="config/athletes.json")["Body"].read()
     )["athletes"]
-    record = records.get_record(
-        FeatureGroupName=settings().feature_group, RecordIdentifierValueAsString=athletes[0]
-    )["Record"]
+    record = records.get_record(FeatureGroupName=settings().feature_group, RecordIdentifierValueAsString=athletes[0])[
+        "Record"
+    ]
     held = {item["FeatureName"]: item["ValueAsString"] for item in record}
     features = {f.name: float(held[f.name]) for f in FEATURES if f.name in held}
     return {"instances": [{"features": features, "horizons": list(range(1, 43))}]}
