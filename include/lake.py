@@ -28,8 +28,17 @@ def curated_key(table: str, athlete_id: str, month: str) -> str:
     return f"{curated_prefix(table, athlete_id)}month={month}/part.csv"
 
 
+def quarantine_prefix(table: str, athlete_id: str) -> str:
+    return f"quarantine/{table}/athlete_id={athlete_id}/"
+
+
 def quarantine_key(table: str, athlete_id: str, month: str) -> str:
-    return f"quarantine/{table}/athlete_id={athlete_id}/month={month}/rejected.csv"
+    return f"{quarantine_prefix(table, athlete_id)}month={month}/rejected.csv"
+
+
+def data_docs_key(run: str, table: str) -> str:
+    """Key of Great Expectations' page of one table in one run."""
+    return f"quality/run={run}/{table}.html"
 
 
 def history_key(athlete_id: str) -> str:

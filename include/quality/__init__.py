@@ -1,0 +1,7 @@
+"""Expectations on the curated tables: what fails goes to quarantine with its reason, what is clean goes on."""
+
+from include.quality.check import validate
+from include.quality.store import write_data_docs, write_quarantine
+from include.quality.verdict import Validation, Verdict
+
+__all__ = ["Validation", "Verdict", "validate", "write_data_docs", "write_quarantine"]

@@ -1,21 +1,8 @@
-"""`python -m infra.localaws --port 4566 --state DIR`: AWS on a laptop."""
+"""`python -m infra.localaws`: AWS on a laptop; `--help` says all."""
 
-import argparse
-from pathlib import Path
+import sys
 
-from infra.localaws.server import make_server
-from infra.localaws.world import Config, World
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m infra.localaws", description=__doc__)
-    parser.add_argument("--port", type=int, default=4566)
-    parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--jobs-python", type=Path, required=True)
-    args = parser.parse_args()
-    server = make_server(World(Config(args.port, args.state, args.jobs_python)))
-    server.serve()
-
+from infra.localaws.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

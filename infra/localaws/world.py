@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,10 @@ ACCOUNT_ID = "123456789012"
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class StateError(Exception):
+    """Kept state that cannot be used; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,12 @@ class Config:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        """Where children of this server reach it."""
+        return f"http://{'127.0.0.1' if self.host in ('0.0.0.0', '::') else self.host}:{self.port}"  # noqa: S104
+
+    def on_port(self, port: int) -> "Config":
+        """The same, listening on `port` (the system chose it where 0 was asked for)."""
+        return replace(self, port=port)
 
 
 @dataclass
@@ -42,7 +51,10 @@ class World:
     event_sinks: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
     shutdown_hooks: list[Callable[[], None]] = field(default_factory=list)
     restore_hooks: list[Callable[[], None]] = field(default_factory=list)
+    commit_hooks: list[Callable[[Environ], None]] = field(default_factory=list)
+    close_hooks: list[Callable[[], None]] = field(default_factory=list)
     changed: threading.Event = field(default_factory=threading.Event)
+    changed_later: threading.Event = field(default_factory=threading.Event)
 
     @property
     def work_dir(self) -> Path:
@@ -66,9 +78,21 @@ class World:
         """Run `hook` after kept state was loaded: start again what lives outside of it (endpoint workers)."""
         self.restore_hooks.append(hook)
 
-    def mark_changed(self) -> None:
-        """Say that control-plane state changed outside a request (a job ended) and is to be kept."""
-        self.changed.set()
+    def on_close(self, hook: Callable[[], None]) -> None:
+        """Run `hook` last of all, after the final snapshot: close files and databases."""
+        self.close_hooks.append(hook)
+
+    def on_commit(self, hook: Callable[[Environ], None]) -> None:
+        """Run `hook` after a request that changed something, before its answer is sent: write-through to disk."""
+        self.commit_hooks.append(hook)
+
+    def mark_changed(self, *, soon: bool = True) -> None:
+        """Say that control-plane state changed outside a request (a job ended) and is to be kept.
+
+        Args:
+            soon: in some 0.3 s; else (log lines, counters) within some 10 s, so that busy data planes stay fast.
+        """
+        (self.changed if soon else self.changed_later).set()
 
     def child_environment(self) -> dict[str, str]:
         """AWS variables for jobs, endpoints and Lambdas: they call local AWS by the standard SDK settings."""

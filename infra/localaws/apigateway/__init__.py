@@ -1,5 +1,5 @@
-from infra.localaws.world import World
+"""API Gateway REST APIs, answered over HTTP."""
 
+from infra.localaws.apigateway.service import install
 
-def install(world: World) -> None:
-    """Not furnished yet."""
+__all__ = ["install"]

@@ -1,5 +1,5 @@
-from infra.localaws.world import World
+"""EventBridge: rules match events and fire on schedules; targets get them."""
 
+from infra.localaws.events.service import install
 
-def install(world: World) -> None:
-    """Not furnished yet."""
+__all__ = ["install"]

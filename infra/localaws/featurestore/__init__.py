@@ -1,5 +1,115 @@
-from infra.localaws.world import World
+"""SageMaker Feature Store: groups, the online store, and the offline store as Parquet in S3."""
+
+import threading
+from functools import wraps
+from typing import Any
+
+from infra.localaws.featurestore.groups import FeatureGroup, FeatureGroups, Provision
+from infra.localaws.featurestore.offline import Flusher
+from infra.localaws.featurestore.records import RecordStore
+from infra.localaws.featurestore.runtime import Runtime, matches
+from infra.localaws.world import ACCOUNT_ID, World
+
+_flusher: Flusher | None = None
+
+
+def flush() -> int:
+    """Write every waiting record to S3 now; returns the number of files. Listing a bucket does it as well."""
+    return _flusher.flush() if _flusher else 0
+
+
+class Service(Provision):
+    """Makes a created group usable: checks its bucket, keeps where its offline store lies."""
+
+    def __init__(self, world: World, records: RecordStore, flusher: Flusher) -> None:
+        self._world = world
+        self._records = records
+        self._flusher = flusher
+
+    def begin(self, group: FeatureGroup) -> None:
+        threading.Thread(target=self._create, args=(group,), name=f"create-{group.arn}", daemon=True).start()
+
+    def changed(self, group: FeatureGroup) -> None:
+        self._records.define(group.key, group.offline_table())
+
+    def end(self, group: FeatureGroup) -> None:
+        self._flusher.flush()
+        self._records.forget(group.key)
+
+    def resume(self) -> None:
+        """Finish the groups that were being created when local AWS stopped."""
+        from moto.sagemaker.models import sagemaker_backends
+
+        for backend in sagemaker_backends[ACCOUNT_ID].values():
+            groups: dict[str, Any] = dict(backend.feature_groups)
+            for group in groups.values():
+                if group.status == "Creating":
+                    self.begin(group)
+
+    def _create(self, group: FeatureGroup) -> None:
+        table = group.offline_table()
+        self._records.define(group.key, table)
+        if table and not _bucket_exists(table.bucket):
+            group.failure_reason = f"The S3 bucket {table.bucket} of the offline store does not exist"
+            group.status = "CreateFailed"
+        else:
+            group.status = "Created"
+        self._world.mark_changed()
 
 
 def install(world: World) -> None:
-    """Not furnished yet."""
+    """Serve the data plane and put our control plane behind moto's SageMaker actions."""
+    global _flusher  # noqa: PLW0603
+    from moto.sagemaker.models import sagemaker_backends
+
+    from infra.localaws.s3 import put_bytes
+    from infra.localaws.sagemaker.actions import override
+
+    def find_group(region: str, name: str) -> FeatureGroup | None:
+        arn = f"arn:aws:sagemaker:{region}:{ACCOUNT_ID}:feature-group/{name.lower()}"
+        groups: Any = sagemaker_backends[ACCOUNT_ID][region].feature_groups
+        group: FeatureGroup | None = groups.get(arn)
+        return group
+
+    records = RecordStore(world.config.state_dir / "feature-store.sqlite")
+    _flusher = flusher = Flusher(records, put_bytes)
+    service = Service(world, records, flusher)
+    groups = FeatureGroups(service)
+    for action in ("Create", "Describe", "Delete", "Update"):
+        override(f"{action}FeatureGroup", getattr(groups, action.lower()))
+    override("ListFeatureGroups", groups.list)
+    world.route(matches, Runtime(records, flusher, find_group, world.config.region))
+    _flush_before_listing(flusher)
+    world.on_restore(service.resume)
+    world.on_shutdown(flusher.stop)
+    flusher.start()
+
+
+def _bucket_exists(bucket: str) -> bool:
+    from moto.s3.models import s3_backends
+
+    return bucket in s3_backends[ACCOUNT_ID]["aws"].buckets
+
+
+def _flush_before_listing(flusher: Flusher) -> None:
+    """A reader finds objects by listing: what was put before is there, as if it had been written at once."""
+    from moto.s3.models import S3Backend
+
+    from infra.localaws.s3 import listing
+
+    list_page = listing.list_page
+
+    @wraps(list_page)
+    def flushed_page(bucket: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
+        flusher.flush_under(bucket.name, prefix)
+        return list_page(bucket, prefix, *args, **kwargs)
+
+    listing.list_page = flushed_page
+    original = S3Backend.list_objects
+
+    @wraps(original)
+    def list_objects(self: Any, bucket: Any, prefix: str | None, *args: Any, **kwargs: Any) -> Any:
+        flusher.flush_under(bucket.name, prefix or "")
+        return original(self, bucket, prefix, *args, **kwargs)
+
+    S3Backend.list_objects = list_objects  # type: ignore[method-assign]

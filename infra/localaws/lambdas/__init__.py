@@ -1,5 +1,6 @@
-from infra.localaws.world import World
+"""Lambda: functions run for real, as warm processes that hold their zip's handler."""
 
+from infra.localaws.lambdas.result import InvokeError, InvokeResult
+from infra.localaws.lambdas.service import install, invoke
 
-def install(world: World) -> None:
-    """Not furnished yet."""
+__all__ = ["InvokeError", "InvokeResult", "install", "invoke"]

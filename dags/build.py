@@ -1,0 +1,247 @@
+"""model_build: features -> dataset version -> trained and evaluated model -> registered, approved when fit to serve."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from airflow.providers.amazon.aws.operators.sagemaker import SageMakerProcessingOperator, SageMakerTrainingOperator
+from airflow.sdk import Metadata, dag, task
+
+from dags.assets import APPROVED_MODEL, ATHLETE_FEATURES
+from dags.policy import AWS_ARGS, DEFAULT_ARGS, JOB_ARGS, TAGS
+from include.settings import settings
+from plugins.operators.registry import RegisterModelVersionOperator
+from plugins.operators.sagemaker_jobs import processing_job, training_job
+
+BUILD_EVERY = timedelta(days=7)
+OFFLINE_STORE_LAG = timedelta(minutes=15)
+"""Feature Store writes what was put to the offline store within so long."""
+BUCKET = f"s3://{settings().bucket}"
+JOB: dict[str, Any] = {
+    "image": settings().xgboost_image,
+    "role_arn": settings().job_role_arn,
+    "instance_type": settings().job_instance_type,
+}
+PLAN = "{{ ti.xcom_pull('plan')['%s'] }}"
+VERSION, RELEASE = PLAN % "version", PLAN % "release"
+CODE = f"{BUCKET}/{RELEASE}jobs/"
+DATASET = f"{BUCKET}/datasets/version={VERSION}/"
+REPORT = f"{BUCKET}/reports/version={VERSION}/"
+MODEL = f"{BUCKET}/models/version={VERSION}/"
+GATE = "{{ ti.xcom_pull('gate')['%s'] }}"
+
+
+def _job_name(step: str) -> str:
+    """Unique for every try; a build has the version of its run."""
+    return f"{settings().project}-{step}-{VERSION}-{{{{ ti.try_number }}}}"
+
+
+@task.short_circuit(ignore_downstream_trigger_rules=True)
+def plan(dag_run: Any = None, triggering_asset_events: Any = None) -> dict[str, str] | None:
+    """Version and sources of this build; None (and nothing more is done) when the last one is younger than a week."""
+    import json
+
+    from include import lake
+    from plugins.operators.aws import client
+
+    sagemaker = client("sagemaker")
+    packages = sagemaker.list_model_packages(
+        ModelPackageGroupName=settings().model_package_group, SortBy="CreationTime", SortOrder="Descending"
+    )["ModelPackageSummaryList"]
+    if dag_run.run_type != "manual" and packages and dag_run.run_after - packages[0]["CreationTime"] < BUILD_EVERY:
+        return None
+    released = json.loads(client("s3").get_object(Bucket=settings().bucket, Key=lake.RELEASE_KEY)["Body"].read())
+    group = sagemaker.describe_feature_group(FeatureGroupName=settings().feature_group)
+    events = [event for found in (triggering_asset_events or {}).values() for event in found]
+    return {
+        "version": lake.version_of(dag_run.run_after.astimezone(UTC)),
+        "as_of": dag_run.run_after.astimezone(UTC).isoformat(),
+        "release": lake.code_prefix(released["version"]),
+        "git_commit": released.get("git_commit") or "unknown",
+        "offline_uri": group["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"].rstrip("/") + "/",
+        "put_at": max((event.extra["put_at"] for event in events), default=""),
+    }
+
+
+@task.sensor(mode="reschedule", poke_interval=settings().job_poll_s, timeout=3600)
+def wait_for_offline_store(planned: Any) -> bool:
+    """Feature Store writes offline with a delay: wait for what the features run put last, at most OFFLINE_STORE_LAG."""
+    from urllib.parse import urlsplit
+
+    from plugins.operators.aws import client
+
+    if not planned["put_at"]:
+        return True
+    put_at = datetime.fromisoformat(planned["put_at"])
+    if datetime.now(UTC) - put_at > OFFLINE_STORE_LAG:
+        return True
+    location = urlsplit(planned["offline_uri"])
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=location.netloc, Prefix=location.path[1:])
+    newest = max((item["LastModified"] for page in pages for item in page.get("Contents", [])), default=None)
+    return newest is not None and newest >= put_at - timedelta(seconds=30)
+
+
+@task
+def evaluation_request(trained: Any, planned: Any, ti: Any = None) -> dict[str, Any]:
+    """The evaluation job: the new model, and the one that serves now where there is one."""
+    from plugins.operators.aws import client
+
+    bucket, version = f"s3://{settings().bucket}", planned["version"]
+    inputs = {
+        "code": f"{bucket}/{planned['release']}jobs/",
+        "model": trained["Training"]["ModelArtifacts"]["S3ModelArtifacts"],
+        "dataset": f"{bucket}/datasets/version={version}/",
+    }
+    sagemaker = client("sagemaker")
+    approved = sagemaker.list_model_packages(
+        ModelPackageGroupName=settings().model_package_group,
+        ModelApprovalStatus="Approved",
+        SortBy="CreationTime",
+        SortOrder="Descending",
+    )["ModelPackageSummaryList"]
+    if approved:
+        champion = sagemaker.describe_model_package(ModelPackageName=approved[0]["ModelPackageArn"])
+        inputs["champion"] = champion["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    return processing_job(
+        f"{settings().project}-evaluate-{version}-{ti.try_number}",
+        "include.jobs.evaluate",
+        **JOB,
+        arguments=[],
+        inputs=inputs,
+        outputs={
+            "report": f"{bucket}/reports/version={version}/",
+            "model": f"{bucket}/models/version={version}/evaluated/",
+        },
+    )
+
+
+@task
+def gate(planned: Any) -> dict[str, Any]:
+    """What the evaluation says: fit to serve or not, why, and which model answers at which range."""
+    import json
+    import logging
+
+    from include import lake
+    from plugins.operators.aws import client
+
+    key = f"{lake.report_prefix(planned['version'])}evaluation.json"
+    found = json.loads(client("s3").get_object(Bucket=settings().bucket, Key=key)["Body"].read())["gate"]
+    logging.getLogger(__name__).info("approved: %s; %s", found["approved"], "; ".join(found["reasons"]))
+    # The registry takes letters, digits and a few signs: no JSON.
+    served_by = " ".join(f"{bucket}={model}" for bucket, model in found["served_by"].items())
+    return {"approved": found["approved"], "reasons": "; ".join(found["reasons"])[:1000], "served_by": served_by}
+
+
+@task(outlets=[APPROVED_MODEL])
+def approve(decided: Any, arn: Any) -> Any:
+    """Approve the package when the gate says so; else it stays PendingManualApproval, for a person to decide."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from plugins.operators.aws import client
+
+    sagemaker = client("sagemaker")
+    if not decided["approved"]:
+        sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=decided["reasons"])
+        raise AirflowSkipException(f"{arn} stays PendingManualApproval: {decided['reasons']}")
+    sagemaker.update_model_package(
+        ModelPackageArn=arn,
+        ModelApprovalStatus="Approved",
+        ApprovalDescription=decided["reasons"] or "every bucket is fit to serve",
+    )
+    yield Metadata(APPROVED_MODEL, extra={"model_package_arn": arn})
+
+
+@dag(
+    schedule=[ATHLETE_FEATURES],
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=[*TAGS, "model"],
+)
+def model_build() -> None:
+    """
+    ### What it does
+    After `garmin_ingest`, at most weekly (by hand: always): a new dataset version, trained, evaluated, registered.
+    `approve` approves the package when the gate found every range of days fit to serve; that starts `model_deploy`.
+
+    ### When it fails
+    * `preprocess`, `train`, `evaluate`: the message is SageMaker's failure reason; the job's log is in CloudWatch,
+      `/aws/sagemaker/ProcessingJobs` and `/aws/sagemaker/TrainingJobs`, under the job's name.
+    * `approve` skipped: no failure. The reasons are in its log, in the package's approval description and in
+      `reports/version=…/report.html`. A person may approve the package in SageMaker; then run `model_deploy`.
+    * Clear a task to try it again: each try has a job of its own, and writes the same dataset version.
+    """
+    planned = plan()
+    caught_up = wait_for_offline_store(planned)
+    preprocess = SageMakerProcessingOperator(
+        task_id="preprocess",
+        config=processing_job(
+            _job_name("preprocess"),
+            "include.jobs.preprocess",
+            **JOB,
+            arguments=["--as-of", PLAN % "as_of", "--dataset-version", VERSION],
+            inputs={"code": CODE, "offline": PLAN % "offline_uri"},
+            outputs={"dataset": DATASET},
+        ),
+        **JOB_ARGS,
+    )
+    train = SageMakerTrainingOperator(
+        task_id="train",
+        print_log=False,
+        config=training_job(
+            _job_name("train"),
+            "include/jobs/train.py",
+            **JOB,
+            source_uri=f"{BUCKET}/{RELEASE}sourcedir.tar.gz",
+            channels={"train": f"{DATASET}train.csv", "calibration": f"{DATASET}calibration.csv"},
+            output_uri=MODEL,
+            metrics={name: rf"validation:{name}=([0-9.]+)" for name in ("crps", "persistence_crps")},
+            hyperparameters={"dataset-version": VERSION, "model-version": VERSION},
+        ),
+        **JOB_ARGS,
+    )
+    evaluate = SageMakerProcessingOperator(
+        task_id="evaluate",
+        config=cast("dict[str, Any]", evaluation_request(train.output, planned)),
+        **JOB_ARGS,
+    )
+    decided = gate(planned)
+    register = RegisterModelVersionOperator(
+        task_id="register",
+        image_uri=settings().xgboost_image,
+        model_url=f"{MODEL}evaluated/model.tar.gz",
+        package_group_name=settings().model_package_group,
+        package_desc=f"VO2max 1 to 42 days ahead, {VERSION}",
+        extras={
+            "InferenceSpecification": {
+                "Containers": [
+                    {
+                        "Image": settings().xgboost_image,
+                        "ModelDataUrl": f"{MODEL}evaluated/model.tar.gz",
+                        "Environment": {
+                            "SAGEMAKER_PROGRAM": "inference.py",
+                            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+                        },
+                    }
+                ],
+                "SupportedContentTypes": ["application/json"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+            "ModelMetrics": {
+                "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": f"{REPORT}evaluation.json"}}
+            },
+            "CustomerMetadataProperties": {
+                "dataset_version": VERSION,
+                "model_version": VERSION,
+                "feature_group": settings().feature_group,
+                "git_commit": PLAN % "git_commit",
+                "served_by": GATE % "served_by",
+            },
+        },
+        **AWS_ARGS,
+    )
+    caught_up >> preprocess >> train
+    evaluate >> decided >> register
+    approve(decided, register.output)
+
+
+model_build()

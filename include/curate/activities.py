@@ -1,0 +1,97 @@
+"""Activities in Garmin's three shapes, as rows in the table's units.
+
+A row also carries `_vo2max`, `_device`, `_start_local` and `_is_parent`, which other steps need and the table does not.
+"""
+
+from typing import Any
+
+from include.curate.fields import Fields
+from include.curate.sports import sport_of
+
+Row = dict[str, Any]
+
+KCAL_PER_KJ = 1 / 4.184
+
+
+def list_item(item: Fields) -> Row | None:
+    """An item of the activity list: metres, seconds, kcal."""
+    row = _common(item, item.part("activityType"), "averageHR", "maxHR")
+    if row is None:
+        return None
+    row |= {
+        "duration_s": item.number("duration"),
+        "distance_m": item.number("distance"),
+        "elevation_gain_m": item.number("elevationGain"),
+        "avg_speed_mps": item.number("averageSpeed"),
+        "energy_kcal": item.number("calories"),
+        "aerobic_te": item.number("aerobicTrainingEffect"),
+        **{f"hr_zone_{zone}_s": item.number(f"hrTimeInZone_{zone}") for zone in range(1, 6)},
+    }
+    return row
+
+
+def summary(item: Fields) -> Row | None:
+    """An `/activity/{id}` answer: metres, seconds, kcal, values one level down."""
+    values = item.part("summaryDTO")
+    flat = Fields({**values.item, **item.item}, item.unread)
+    row = _common(flat, item.part("activityTypeDTO"), "averageHR", "maxHR")
+    if row is None:
+        return None
+    metadata = item.part("metadataDTO")
+    row |= {
+        "duration_s": values.number("duration"),
+        "distance_m": values.number("distance"),
+        "elevation_gain_m": values.number("elevationGain"),
+        "avg_speed_mps": values.number("averageSpeed"),
+        "avg_power_w": values.positive("averagePower"),
+        "energy_kcal": values.number("calories"),
+        "aerobic_te": values.number("trainingEffect"),
+        "is_manual": metadata.flag("manualActivity"),
+        "_device": metadata.part("deviceMetaDataDTO").identifier("deviceId"),
+    }
+    return row
+
+
+def export_item(item: Fields) -> Row | None:
+    """An item of `summarizedActivities.json`: centimetres, milliseconds, kJ, speed in 10 m/s."""
+    row = _common(item, Fields({"typeKey": item.item.get("activityType")}, item.unread), "avgHr", "maxHr")
+    if row is None:
+        return None
+    row |= {
+        "duration_s": item.number("duration", scale=1e-3),
+        "distance_m": item.number("distance", scale=1e-2),
+        "elevation_gain_m": item.number("elevationGain", scale=1e-2),
+        "avg_speed_mps": item.number("avgSpeed", scale=10.0),
+        "energy_kcal": item.number("calories", scale=KCAL_PER_KJ),
+        "aerobic_te": item.number("aerobicTrainingEffect"),
+        **{f"hr_zone_{zone}_s": item.number(f"hrTimeInZone_{zone}", scale=1e-3) for zone in range(1, 6)},
+    }
+    return row
+
+
+def _common(item: Fields, activity_type: Fields, avg_hr: str, max_hr: str) -> Row | None:
+    """What all three shapes share; None for an item without id."""
+    activity_id = item.identifier("activityId")
+    if activity_id is None:
+        return None
+    start_local = item.moment("startTimeLocal")
+    started_at = item.moment("startTimeGMT") or item.moment("beginTimestamp")
+    type_key = activity_type.item.get("typeKey")
+    local_day = start_local or started_at
+    return {
+        "activity_id": activity_id,
+        "started_at_utc": started_at.isoformat() if started_at else None,
+        "day": local_day.date().isoformat() if local_day else None,
+        "sport": sport_of(type_key) if isinstance(type_key, str) else None,
+        "avg_hr_bpm": item.positive(avg_hr),
+        "max_hr_bpm": item.positive(max_hr),
+        "avg_power_w": item.positive("avgPower"),
+        "training_load": item.number("activityTrainingLoad"),
+        "anaerobic_te": item.number("anaerobicTrainingEffect"),
+        "is_manual": item.flag("manualActivity"),
+        "parent_id": item.identifier("parentId"),
+        "_vo2max": item.positive("vO2MaxValue"),
+        "_device": item.identifier("deviceId"),
+        "_start_local": start_local or started_at,
+        "_is_parent": item.flag("isMultiSportParent") or item.flag("parent"),
+    }

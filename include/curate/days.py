@@ -1,0 +1,109 @@
+"""Days and VO2max readings in the shapes that Garmin gives them, as rows in the tables' units."""
+
+from typing import Any
+
+from include.curate.fields import Fields
+
+Row = dict[str, Any]
+
+ML_KG_MIN_PER_MET = 3.5
+GRAMS_PER_KG = 1000.0
+
+
+def day_row(item: Fields) -> Row | None:
+    """A row of a day: `usersummary/daily`, `dailyHeartRate`, `dailyStress`, an `UDSFile` or a `daily.json` row."""
+    day = item.day()
+    if day is None:
+        return None
+    battery = {str(stat.item.get("bodyBatteryStatType")): stat for stat in _battery_stats(item)}
+    return {
+        "day": day,
+        "resting_hr_bpm": item.positive("restingHeartRate"),
+        "hrv_ms": item.positive("hrvLastNightAvg"),
+        "sleep_s": item.positive("sleepTimeSeconds"),
+        "stress_avg": _stress(item),
+        "body_battery_max": _first(item.positive("bodyBatteryHighestValue"), _stat(battery.get("HIGHEST"))),
+        "body_battery_min": _first(item.positive("bodyBatteryLowestValue"), _stat(battery.get("LOWEST"))),
+        "steps": item.number("totalSteps"),
+        "weight_kg": item.positive("weight", scale=1 / GRAMS_PER_KG),
+    }
+
+
+def sleep_row(item: Fields) -> Row | None:
+    """A `dailySleepDTO`, or a row of the export's `sleepData`, which tells the stages and no sum."""
+    day = item.day()
+    if day is None:
+        return None
+    stages = [item.positive(f"{stage}SleepSeconds") for stage in ("deep", "light", "rem")]
+    asleep = sum(seconds for seconds in stages if seconds is not None) or None
+    return {"day": day, "sleep_s": _first(item.positive("sleepTimeSeconds"), asleep)}
+
+
+def hrv_row(item: Fields) -> Row | None:
+    """An `hrvSummary`: the night's average."""
+    day = item.day()
+    return None if day is None else {"day": day, "hrv_ms": item.positive("lastNightAvg")}
+
+
+def weight_row(item: Fields) -> Row | None:
+    """A weighing (grams)."""
+    day = item.day()
+    return None if day is None else {"day": day, "weight_kg": item.positive("weight", scale=1 / GRAMS_PER_KG)}
+
+
+def max_met_readings(item: Fields) -> list[Row]:
+    """A row of `maxmet/daily`: a reading for each sport that Garmin recomputed, by the reading's own date."""
+    return [
+        _reading(item.part(block), sport, _precise(item.part(block)))
+        for block, sport in (("generic", "running"), ("cycling", "cycling"))
+        if item.item.get(block) is not None
+    ]
+
+
+def export_reading(item: Fields) -> list[Row]:
+    """A row of the export's `MetricsMaxMetData` (MET × 3.5) or `ActivityVo2Max`."""
+    sport = str(item.item.get("sport") or "RUNNING").lower()
+    if sport not in ("running", "cycling", "generic"):
+        return []
+    met = item.positive("maxMet", scale=ML_KG_MIN_PER_MET)
+    precise = _precise(item) or (round(met, 1) if met is not None else None)
+    return [_reading(item, "cycling" if sport == "cycling" else "running", precise)]
+
+
+def daily_readings(item: Fields) -> list[Row]:
+    """The readings in a `daily.json` row: running in `vo2Max…`, cycling in `cyclingVo2Max…`."""
+    running = _reading(item, "running", _precise(item))
+    cycling = {
+        "day": running["day"],
+        "sport": "cycling",
+        "precise": item.positive("cyclingVo2MaxPreciseValue"),
+        "rounded": item.positive("cyclingVo2MaxValue"),
+    }
+    return [running, cycling]
+
+
+def _reading(item: Fields, sport: str, precise: float | None) -> Row:
+    return {"day": item.day(), "sport": sport, "precise": precise, "rounded": item.positive("vo2MaxValue")}
+
+
+def _precise(item: Fields) -> float | None:
+    return item.positive("vo2MaxPreciseValue")
+
+
+def _stress(item: Fields) -> float | None:
+    for total in item.part("allDayStress").parts("aggregatorList"):
+        if total.item.get("type") == "TOTAL":
+            return total.positive("averageStressLevel")
+    return item.positive("averageStressLevel", "avgStressLevel")
+
+
+def _battery_stats(item: Fields) -> list[Fields]:
+    return item.part("bodyBattery").parts("bodyBatteryStatList")
+
+
+def _stat(item: Fields | None) -> float | None:
+    return item.positive("statsValue") if item is not None else None
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,112 @@
+"""Reading single values out of JSON that may hold anything: a value is right, absent, or counted as unreadable."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+_LARGEST = 1e15
+_EXPORT_DATE = "%b %d, %Y %I:%M:%S %p"
+"""How account exports before 2022 write a date."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """One JSON object; `unread` counts the values that are there and make no sense, by field."""
+
+    item: Mapping[str, Any]
+    unread: Counter[str]
+
+    def number(self, *names: str, scale: float = 1.0) -> float | None:
+        """The first of `names` that holds a finite number, times `scale`."""
+        for name in names:
+            value = self.item.get(name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+                self.unread[f"{name}: not a number"] += 1
+                continue
+            return value * scale if scale != 1.0 else float(value)
+        return None
+
+    def positive(self, *names: str, scale: float = 1.0) -> float | None:
+        """As `number`; 0 and below mean "not measured" (Garmin's codes for it are 0, -1 and -2)."""
+        value = self.number(*names, scale=scale)
+        return value if value is not None and value > 0 else None
+
+    def identifier(self, name: str) -> str | None:
+        """An id, as text."""
+        value = self.item.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
+            return str(value) if value else None
+        if isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable() and value.isascii():
+            return value.strip() or None
+        if value is not None:
+            self.unread[f"{name}: not an id"] += 1
+        return None
+
+    def flag(self, name: str) -> bool | None:
+        value = self.item.get(name)
+        return value if isinstance(value, bool) else None
+
+    def moment(self, name: str) -> datetime | None:
+        """A wall-clock moment without zone: ISO-like text, or epoch milliseconds read as UTC."""
+        value = self.item.get(name)
+        if value is None:
+            return None
+        moment = _moment(value)
+        if moment is None:
+            self.unread[f"{name}: not a time"] += 1
+        return moment
+
+    def day(self, name: str = "calendarDate") -> str | None:
+        """A calendar date as `YYYY-MM-DD`, of text, of `{"date": "Aug 18, 2020 12:00:00 AM"}` or of epoch ms."""
+        value = self.item.get(name)
+        if isinstance(value, dict):
+            value = value.get("date")
+        if value is None:
+            return None
+        moment = _moment(value)
+        if moment is None:
+            self.unread[f"{name}: not a date"] += 1
+            return None
+        return moment.date().isoformat()
+
+    def part(self, name: str) -> "Fields":
+        """The object in `name`; empty when there is none."""
+        value = self.item.get(name)
+        return Fields(value if isinstance(value, dict) else {}, self.unread)
+
+    def parts(self, name: str) -> "list[Fields]":
+        """The objects in the list `name`; empty when there is none."""
+        value = self.item.get(name)
+        return [Fields(each, self.unread) for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        if isinstance(value, bool):
+            return None
+        if isinstance(value, int | float):
+            if not math.isfinite(value):
+                return None
+            return _in_range(datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=None))
+        if isinstance(value, str) and len(value) <= 40:
+            return _in_range(_parse(value))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def _parse(text: str) -> datetime:
+    if text[:4].isdigit():
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    return datetime.strptime(text, _EXPORT_DATE)
+
+
+def _in_range(moment: datetime) -> datetime | None:
+    """Only what `datetime64[ns]` can hold."""
+    return moment if 1900 <= moment.year <= 2200 else None

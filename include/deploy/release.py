@@ -1,0 +1,212 @@
+"""Build and publish a release: the code that jobs, Lambdas and stacks run, named by the hash of its content."""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from botocore.exceptions import ClientError
+
+from include import lake
+
+ROOT = Path(__file__).parents[2]
+STACKS = ("data", "features", "ml", "serving", "endpoint")
+JOB_PACKAGES = ("features", "forecast", "jobs")
+LAMBDA_FILES = (
+    "include/features/__init__.py",
+    "include/features/schema.py",
+    "include/forecast/__init__.py",
+    "include/forecast/race_time.py",
+)
+FORMAT = 1
+"""Raised when the same sources are packed differently."""
+MARKER = "release-manifest.json"
+BODY_PLACEHOLDER = "      Body: {}\n"
+DEPLOYMENT = "ApiDeployment"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Everything of one release, in memory: names below its prefix and their bytes."""
+
+    version: str
+    files: dict[str, bytes]
+    sources: str
+    """The commit it was built from, with `-dirty` where files were changed; empty outside a git checkout."""
+
+    @property
+    def prefix(self) -> str:
+        return lake.code_prefix(self.version)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What `publish` did."""
+
+    version: str
+    uploaded: int
+    """Objects written; 0 where this version was there already."""
+
+
+def build_release(root: Path = ROOT) -> Release:
+    """Pack the checkout at `root`; the same sources give the same bytes on every machine.
+
+    Raises:
+        FileNotFoundError: a file that a release must hold is missing.
+    """
+    jobs = _tree(root, (f"include/{package}" for package in JOB_PACKAGES))
+    jobs["include/__init__.py"] = (root / "include/__init__.py").read_bytes()
+    lambdas = lambda_sources(root)
+    stacks = {f"stacks/{name}.yaml": stack_template(name, root).encode() for name in STACKS}
+    version = _content_hash({"jobs": jobs, "lambda": lambdas, "stacks": stacks})
+    files = {f"jobs/{name}": body for name, body in jobs.items()}
+    files["sourcedir.tar.gz"] = pack_tar_gz(jobs)
+    files["lambda.zip"] = pack_zip(lambdas)
+    return Release(version, files | stacks, _commit(root))
+
+
+def publish(s3: Any, bucket: str, release: Release) -> Published:
+    """Upload a release under its own prefix and make it the current one; a version that is there is not sent again."""
+    marker = f"{release.prefix}{MARKER}"
+    uploaded = 0
+    if not _exists(s3, bucket, marker):
+        put = [(f"{release.prefix}{name}", body) for name, body in sorted(release.files.items())]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda item: s3.put_object(Bucket=bucket, Key=item[0], Body=item[1]), put))
+        listing = {name: hashlib.sha256(body).hexdigest() for name, body in sorted(release.files.items())}
+        s3.put_object(Bucket=bucket, Key=marker, Body=_json({"version": release.version, "files": listing}))
+        uploaded = len(put) + 1
+    current = _json({"version": release.version, "git_commit": release.sources})
+    if _read(s3, bucket, lake.RELEASE_KEY) != current:
+        s3.put_object(Bucket=bucket, Key=lake.RELEASE_KEY, Body=current)
+    return Published(release.version, uploaded)
+
+
+def current_release(s3: Any, bucket: str) -> str | None:
+    """The version that is released now, or None before the first release."""
+    body = _read(s3, bucket, lake.RELEASE_KEY)
+    return None if body is None else str(json.loads(body)["version"])
+
+
+def lambda_sources(root: Path = ROOT) -> dict[str, bytes]:
+    """What lambda.zip holds, by path."""
+    files = _tree(root, ["include/serving"], patterns=("*.py", "*.html", "*.css", "*.js"))
+    files |= {name: (root / name).read_bytes() for name in ("include/__init__.py", *LAMBDA_FILES)}
+    files["include/serving/openapi.json"] = _json(public_specification(specification(root)))
+    return files
+
+
+def specification(root: Path = ROOT) -> dict[str, Any]:
+    """The REST API as API Gateway reads it."""
+    loaded: dict[str, Any] = yaml.safe_load((root / "include/serving/openapi.yaml").read_text())
+    return loaded
+
+
+def public_specification(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The REST API for its users: without what only API Gateway needs."""
+
+    def strip(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: strip(value) for key, value in node.items() if not str(key).startswith("x-amazon-")}
+        return [strip(item) for item in node] if isinstance(node, list) else node
+
+    stripped: dict[str, Any] = strip(dict(spec))
+    return {**stripped, "servers": [{"url": "./"}]}
+
+
+def stack_template(name: str, root: Path = ROOT) -> str:
+    """The template of a stack, whole: `serving` gets the API's specification as its body.
+
+    API Gateway publishes a change of the API only by a new deployment, so that resource is named after the body.
+    """
+    text = (root / f"infra/stacks/{name}.yaml").read_text()
+    if name != "serving":
+        return text
+    if text.count(BODY_PLACEHOLDER) != 1:
+        raise ValueError(f"infra/stacks/serving.yaml must hold the line {BODY_PLACEHOLDER.strip()!r} once")
+    body = json.dumps(specification(root), sort_keys=True)
+    digest = hashlib.sha256(body.encode()).hexdigest()[:10]
+    text = text.replace(BODY_PLACEHOLDER, f"      Body: {body}\n")
+    return re.sub(rf"\b{DEPLOYMENT}\b", f"{DEPLOYMENT}{digest}", text)
+
+
+def pack_tar_gz(files: Mapping[str, bytes]) -> bytes:
+    """A .tar.gz of `files`, the same bytes every time."""
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for name, body in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(body), 0o644
+            tar.addfile(entry, io.BytesIO(body))
+    return packed.getvalue()
+
+
+def pack_zip(files: Mapping[str, bytes]) -> bytes:
+    """A .zip of `files`, the same bytes every time."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, body in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, body, compress_type=zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def _tree(root: Path, folders: Any, patterns: tuple[str, ...] = ("*.py",)) -> dict[str, bytes]:
+    """Files below `folders` that match, by path relative to `root`; caches left out."""
+    paths = {path for folder in folders for pattern in patterns for path in (root / folder).rglob(pattern)}
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+
+def _content_hash(groups: Mapping[str, Mapping[str, bytes]]) -> str:
+    """Hash of what is packed, before compression: that may differ from one zlib to another."""
+    digest = hashlib.sha256(f"format {FORMAT}\n".encode())
+    for group, files in sorted(groups.items()):
+        for name, body in sorted(files.items()):
+            digest.update(f"{group}/{name} {hashlib.sha256(body).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _commit(root: Path) -> str:
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _exists(s3: Any, bucket: str, key: str) -> bool:
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            return False
+        raise
+    return True
+
+
+def _read(s3: Any, bucket: str, key: str) -> bytes | None:
+    try:
+        return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            return None
+        raise
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()

@@ -1,0 +1,88 @@
+"""Feature rows into and out of SageMaker Feature Store: online through the runtime API, offline from its Parquet."""
+
+import math
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from include.features.schema import COLUMNS, EVENT_TIME, NAMES, RECORD_ID, TEXT_COLUMNS
+
+_STORE_COLUMNS = ("write_time", "api_invocation_time", "is_deleted")
+
+
+def to_record(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A feature row as a Feature Store record; unknown features (None, NaN) are left out, as AWS has no null."""
+    record = [{"FeatureName": name, "ValueAsString": str(row[name])} for name in TEXT_COLUMNS]
+    for name in NAMES:
+        value = row[name]
+        if value is not None and not math.isnan(value):
+            record.append({"FeatureName": name, "ValueAsString": repr(float(value))})
+    return record
+
+
+def put_rows(client: Any, feature_group: str, frame: pd.DataFrame, threads: int = 4) -> int:
+    """Put every row of a feature frame; returns how many. Putting a row again is harmless: the latest put counts.
+
+    Args:
+        client: a boto3 `sagemaker-featurestore-runtime` client (thread-safe).
+
+    Raises:
+        botocore.exceptions.ClientError: of the first put that failed; rows after it may not have been put.
+    """
+    records = [to_record(dict(zip(COLUMNS, row, strict=True))) for row in frame[list(COLUMNS)].itertuples(index=False)]
+
+    def put(record: list[dict[str, str]]) -> None:
+        client.put_record(FeatureGroupName=feature_group, Record=record)
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return sum(1 for _ in pool.map(put, records))
+
+
+def latest(client: Any, feature_group: str, athlete_id: str) -> dict[str, str] | None:
+    """The online record of an athlete as {feature name: text}, None where there is none."""
+    answer = client.get_record(FeatureGroupName=feature_group, RecordIdentifierValueAsString=athlete_id)
+    record = answer.get("Record")
+    return {item["FeatureName"]: item["ValueAsString"] for item in record} if record else None
+
+
+def read_offline(paths: Iterable[Path], as_of: datetime) -> pd.DataFrame:
+    """Feature rows as they stood at `as_of` (aware): one per athlete and event time, in that order.
+
+    Of the rows with event time and invocation time up to `as_of`, the one with the newest invocation time counts, then
+    the newest write time; where that one is a deletion there is no row.
+
+    Raises:
+        ValueError: a file is no Parquet file, or has not the columns of the schema.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    parts = []
+    for path in paths:
+        try:
+            parts.append(pq.read_table(pa.BufferReader(path.read_bytes()), columns=[*COLUMNS, *_STORE_COLUMNS]))
+        except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
+            raise ValueError(f"{path.name} is not a Parquet file of this feature group: {error}") from error
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    rows = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+    if missing := [name for name in (*COLUMNS, *_STORE_COLUMNS) if name not in rows]:
+        raise ValueError(f"the offline store has no column {', '.join(missing)}")
+    return _as_of(rows, as_of)
+
+
+def _as_of(rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    for name in ("write_time", "api_invocation_time"):
+        rows[name] = pd.to_datetime(rows[name], utc=True, format="ISO8601")
+    moment = pd.to_datetime(rows[EVENT_TIME], utc=True, format="ISO8601")
+    rows = rows[(moment <= as_of) & (rows["api_invocation_time"] <= as_of)]
+    rows = rows.sort_values([RECORD_ID, EVENT_TIME, "api_invocation_time", "write_time"], kind="stable")
+    rows = rows.drop_duplicates([RECORD_ID, EVENT_TIME], keep="last")
+    rows = rows[~rows["is_deleted"].astype(bool)]
+    rows = rows[list(COLUMNS)].reset_index(drop=True)
+    rows[list(NAMES)] = rows[list(NAMES)].astype("float64")
+    return rows

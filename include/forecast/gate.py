@@ -1,0 +1,116 @@
+"""The gate: what answers each horizon bucket, and whether the package may serve at all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.forecast.evaluation import BucketResult
+from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
+from include.forecast.horizon import BUCKETS, Array, bucket_index
+from include.forecast.rows import Rows
+from include.forecast.scores import by_athlete, interval, resample, score
+
+LEAST_CRPS_SKILL = 0.05
+LEAST_SHARE_NOT_WORSE = 0.6
+WORST_ATHLETE_LOSS = 0.15
+FEWEST_ATHLETES = 5
+"""A gain seen on four athletes has shrunk to a third on eight: fewer than five prove nothing."""
+
+
+@dataclass(frozen=True)
+class BucketVerdict:
+    """`confidence` is "low" where the bands could not be tested; `reasons` say why the forecaster does not answer."""
+
+    served_by: str
+    confidence: str
+    reasons: tuple[str, ...]
+    blocks: tuple[str, ...]
+    """Why the bucket is fit to serve by neither; empty when it is."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The decision; `reasons` are why it is not approved, or what should be known although it is."""
+
+    approved: bool
+    reasons: tuple[str, ...]
+    buckets: dict[str, BucketVerdict]
+
+    @property
+    def served_by(self) -> dict[str, str]:
+        return {name: verdict.served_by for name, verdict in self.buckets.items()}
+
+
+def judge_bucket(result: BucketResult) -> BucketVerdict:
+    """Forecaster where it proved itself, else persistence; blocked where the bands of persistence are proven wrong."""
+    if not result.methods:
+        return BucketVerdict(PERSISTENCE, "low", ("no test rows",), ())
+    reasons = _against_forecaster(result)
+    served_by = PERSISTENCE if reasons else FORECASTER
+    coverage = result.methods[served_by].coverage_90
+    blocks: tuple[str, ...] = ()
+    if coverage.verdict == "unfit":
+        blocks = (
+            f"90 % bands of {served_by} cover {coverage.observed:.1%} "
+            f"(95 % interval {coverage.low:.1%} to {coverage.high:.1%}), outside 87–94 %",
+        )
+    confidence = "low" if coverage.verdict == "unknown" else "normal"
+    return BucketVerdict(served_by, confidence, tuple(reasons), blocks)
+
+
+def _against_forecaster(result: BucketResult) -> list[str]:
+    crps, rmse = result.skills["crps"], result.skills["rmse"]
+    coverage = result.methods[FORECASTER].coverage_90
+    loss = result.methods[FORECASTER].athlete_crps / np.maximum(result.methods[PERSISTENCE].athlete_crps, 1e-12) - 1.0
+    not_worse, worst = float((loss <= 1e-9).mean()), int(np.argmax(loss))
+    checks = (
+        (len(result.athletes) >= FEWEST_ATHLETES, f"{len(result.athletes)} athletes, {FEWEST_ATHLETES} are needed"),
+        (crps.value >= LEAST_CRPS_SKILL, f"CRPS skill {crps.value:+.1%}, at least +5 % is needed"),
+        (crps.interval.low > 0, f"CRPS skill may be {crps.interval.low:+.1%} (95 % bound), it must be above 0"),
+        (rmse.value >= 0, f"RMSE skill {rmse.value:+.1%}, it must not be worse"),
+        (not_worse >= LEAST_SHARE_NOT_WORSE, f"{not_worse:.0%} of athletes not worse, 60 % are needed"),
+        (loss[worst] <= WORST_ATHLETE_LOSS, f"athlete {result.athletes[worst]} is {loss[worst]:.0%} worse"),
+        (coverage.verdict == "fit", f"coverage of its 90 % bands is {coverage.verdict} ({coverage.observed:.1%})"),
+    )
+    return [reason for passed, reason in checks if not passed]
+
+
+def decide(results: list[BucketResult], leaks: list[str], champion: list[str]) -> Gate:
+    """Approve when every bucket is fit one way or the other, nothing leaks, and none is worse than the champion."""
+    buckets = {result.name: judge_bucket(result) for result in results}
+    against = [f"{name} d: {block}" for name, verdict in buckets.items() for block in verdict.blocks]
+    against += [f"leak: {leak}" for leak in leaks] + champion
+    if against:
+        return Gate(False, tuple(against), buckets)
+    notes = [
+        f"{name} d: {verdict.served_by}"
+        + (f" ({'; '.join(verdict.reasons)})" if verdict.reasons else "")
+        + (", low confidence" if verdict.confidence == "low" else "")
+        for name, verdict in buckets.items()
+    ]
+    return Gate(True, tuple(notes), buckets)
+
+
+def served_crps(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Array:
+    """CRPS of each row under what answers its bucket."""
+    by_method = {method: score(forecaster, method, rows).crps for method in (FORECASTER, PERSISTENCE)}
+    answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])
+    chosen: Array = np.where(answers[bucket_index(rows.horizon_days)], by_method[FORECASTER], by_method[PERSISTENCE])
+    return chosen
+
+
+def worse_than_champion(candidate: Array, champion: Array, rows: Rows, seed: int) -> list[str]:
+    """Buckets whose CRPS is worse than the champion's on the same rows beyond noise (bootstrap over athletes)."""
+    bucket = bucket_index(rows.horizon_days)
+    found = []
+    for index, name in enumerate(BUCKETS):
+        mine = bucket == index
+        if not mine.any():
+            continue
+        new, old = by_athlete(candidate[mine], rows.athlete[mine]), by_athlete(champion[mine], rows.athlete[mine])
+        shares = resample(len(new), seed + index)
+        loss = (shares @ new) / np.maximum(shares @ old, 1e-12) - 1.0
+        mean = float(new.mean() / max(old.mean(), 1e-12) - 1.0)
+        if mean > 0.01 and interval(loss).low > 0:
+            found.append(f"{name} d: CRPS {mean:.1%} worse than what serves now, beyond noise")
+    return found

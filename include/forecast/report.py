@@ -1,0 +1,140 @@
+"""What an evaluation says: `evaluation.json` for the registry, and its numbers rounded for people and machines."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from include.forecast.evaluation import METHODS, BucketResult
+from include.forecast.forecaster import FORECASTER, PERSISTENCE, WHAT_IF, Forecaster
+from include.forecast.gate import Gate
+from include.forecast.horizon import BUCKETS, Array, bucket_index
+from include.forecast.rows import Rows
+from include.forecast.scores import by_athlete, resample
+
+
+def evaluation_document(
+    forecaster: Forecaster, test: Rows, results: list[BucketResult], gate: Gate, seed: int
+) -> dict[str, Any]:
+    """The registry's `regression_metrics` of what is served, the buckets and the gate; unknown numbers are null.
+
+    Metrics are of the change in VO2max (ml/kg/min) on the test fold, every athlete counting the same; their standard
+    deviation is that of a bootstrap over athletes.
+    """
+    document = {
+        "regression_metrics": _regression_metrics(forecaster, gate.served_by, test, seed),
+        "buckets": [_bucket(result, gate) for result in results],
+        "gate": gate_document(gate),
+        "athletes": _athletes(results),
+        "notes": list(forecaster.about.get("notes", [])),
+        "what_if": WHAT_IF,
+        "about": {
+            "target": "change of VO2max from the last reading (ml/kg/min), test fold, athletes weighted equally",
+            "baseline": "persistence with split-conformal bands",
+            "dataset_version": forecaster.about.get("dataset_version", ""),
+            "model_version": forecaster.about.get("model_version", ""),
+            "test_rows": len(test),
+        },
+    }
+    cleaned: dict[str, Any] = _finite(document)
+    return cleaned
+
+
+def gate_document(gate: Gate) -> dict[str, Any]:
+    """The gate as the artifact carries it (`gate.json`)."""
+    return {
+        "approved": gate.approved,
+        "reasons": list(gate.reasons),
+        "served_by": gate.served_by,
+        "low_confidence": {
+            name: "; ".join(verdict.reasons) or "too few test readings to check the bands"
+            for name, verdict in gate.buckets.items()
+            if verdict.confidence == "low"
+        },
+    }
+
+
+def _regression_metrics(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, seed: int) -> dict[str, Any]:
+    names = ("mae", "mse", "rmse", "r2")
+    if not len(rows):
+        return {name: {"value": None, "standard_deviation": None} for name in names}
+    trees = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(rows.horizon_days)]
+    change = {method: forecaster.change(method, rows.features, rows.horizon_days) for method in METHODS}
+    error = rows.change - np.where(trees, change[FORECASTER], change[PERSISTENCE])
+    parts = [by_athlete(value, rows.athlete) for value in (np.abs(error), error**2, rows.change, rows.change**2)]
+    count = len(parts[0])
+    value = _metrics(np.full((1, count), 1.0 / count), *parts)
+    drawn = _metrics(resample(count, seed), *parts)
+    return {name: {"value": float(value[name][0]), "standard_deviation": float(np.std(drawn[name]))} for name in names}
+
+
+def _metrics(shares: Array, absolute: Array, square: Array, change: Array, change_square: Array) -> dict[str, Array]:
+    mse = shares @ square
+    variance = shares @ change_square - (shares @ change) ** 2
+    return {
+        "mae": shares @ absolute,
+        "mse": mse,
+        "rmse": np.sqrt(mse),
+        "r2": 1.0 - mse / np.maximum(variance, 1e-12),
+    }
+
+
+def _bucket(result: BucketResult, gate: Gate) -> dict[str, Any]:
+    verdict = gate.buckets[result.name]
+    return {
+        "bucket": result.name,
+        "n": result.rows,
+        "windows": result.windows,
+        "athletes": len(result.athletes),
+        "served_by": verdict.served_by,
+        "confidence": verdict.confidence,
+        "reasons": [*verdict.reasons, *verdict.blocks],
+        **{method: _method(result, method) for method in METHODS if result.methods},
+        "skills": {
+            name: {
+                "value": one.value,
+                "low_95": one.interval.low,
+                "high_95": one.interval.high,
+                "by_reading": one.by_reading,
+            }
+            for name, one in result.skills.items()
+        },
+    }
+
+
+def _method(result: BucketResult, method: str) -> dict[str, Any]:
+    one = result.methods[method]
+    return {
+        "mae": one.mae,
+        "rmse": one.rmse,
+        "bias": one.bias,
+        "crps": one.crps,
+        "coverage_80": one.coverage_80,
+        "coverage_90": one.coverage_90.observed,
+        "coverage_90_low_95": one.coverage_90.low,
+        "coverage_90_high_95": one.coverage_90.high,
+        "coverage_verdict": one.coverage_90.verdict,
+        "width_90": one.width_90,
+    }
+
+
+def _athletes(results: list[BucketResult]) -> dict[str, Any]:
+    """CRPS skill of each athlete in each bucket."""
+    table: dict[str, dict[str, float]] = {}
+    for result in results:
+        for index, athlete in enumerate(result.athletes):
+            theirs = {method: float(result.methods[method].athlete_crps[index]) for method in METHODS}
+            skill = 1.0 - theirs[FORECASTER] / max(theirs[PERSISTENCE], 1e-12)
+            table.setdefault(athlete, {})[result.name] = skill
+    return table
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: null instead; floats to six digits after the point."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,114 @@
+"""Processing job: a trained model on the test fold -> evaluation, report, gate, and the artifact to register.
+
+`python3 -m include.jobs.evaluate` reads /opt/ml/processing/input/{model/model.tar.gz, dataset/, champion/model.tar.gz}
+(the champion is optional) and writes output/report/{evaluation.json, report.html} and output/model/model.tar.gz.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from include.forecast.dataset import DatasetError, cuts_of, read_manifest, read_rows
+from include.forecast.evaluation import evaluate as evaluate_buckets
+from include.forecast.forecaster import Forecaster, ForecasterError, all_persistence, load
+from include.forecast.gate import Gate, decide, served_crps, worse_than_champion
+from include.forecast.page import report_page
+from include.forecast.report import evaluation_document, gate_document
+from include.forecast.rows import Rows
+from include.forecast.split import FOLDS, leaks
+from include.jobs.archive import pack, unpack
+from include.jobs.errors import JobError, run, say
+
+GATE_FILE = "gate.json"
+
+
+def evaluate(source: Path, output: Path, seed: int) -> dict[str, Any]:
+    """Judge `source/model` on `source/dataset`; returns the evaluation document.
+
+    Raises:
+        JobError: an unreadable model or dataset, or a model that was trained on another dataset version.
+    """
+    try:
+        manifest = read_manifest(source / "dataset")
+        folds = {name: read_rows(source / "dataset" / f"{name}.csv") for name in FOLDS}
+    except DatasetError as error:
+        raise JobError(str(error)) from error
+    with tempfile.TemporaryDirectory() as scratch:
+        artifact = Path(scratch) / "model"
+        forecaster = _load(source / "model/model.tar.gz", artifact)
+        _check_same_dataset(forecaster, manifest)
+        test = folds["test"]
+        cuts = cuts_of(manifest)
+        leaking = leaks(folds["train"], folds["calibration"], test, cuts) if cuts else []
+        results = evaluate_buckets(forecaster, test, seed)
+        gate = decide(results, leaking, [])
+        against, notes = _champion(source / "champion/model.tar.gz", Path(scratch), forecaster, gate, test, seed)
+        gate = decide(results, leaking, against)
+        document = evaluation_document(forecaster, test, results, gate, seed)
+        document["notes"] += notes
+        (artifact / GATE_FILE).write_text(json.dumps(gate_document(gate), indent=1, sort_keys=True) + "\n")
+        pack(artifact, output / "model/model.tar.gz")
+    report = output / "report"
+    report.mkdir(parents=True, exist_ok=True)
+    (report / "evaluation.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    (report / "report.html").write_text(report_page(document, manifest))
+    return document
+
+
+def _load(archive: Path, directory: Path) -> Forecaster:
+    unpack(archive, directory)
+    try:
+        return load(directory)
+    except ForecasterError as error:
+        raise JobError(str(error)) from error
+
+
+def _check_same_dataset(forecaster: Forecaster, manifest: dict[str, Any]) -> None:
+    for name, digest in forecaster.about.get("sha256", {}).items():
+        if manifest["files"][name]["sha256"] != digest:
+            raise JobError(f"the model was trained on another {name} than dataset {manifest['dataset_version']} holds")
+
+
+def _champion(
+    archive: Path, scratch: Path, candidate: Forecaster, gate: Gate, test: Rows, seed: int
+) -> tuple[list[str], list[str]]:
+    """Why the champion is better, and what should be said of the comparison."""
+    if not archive.exists() or not len(test):
+        return [], []
+    directory = scratch / "champion"
+    try:
+        champion = _load(archive, directory)
+        gate_file = directory / GATE_FILE
+        served_by = json.loads(gate_file.read_text())["served_by"] if gate_file.exists() else all_persistence()
+        old = served_crps(champion, served_by, test)
+    except (JobError, ValueError, KeyError) as error:
+        return [], [f"not compared with what serves now: {error}"]
+    new = served_crps(candidate, gate.served_by, test)
+    return worse_than_champion(new, old, test, seed), ["compared with what serves now on the same test fold"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Evaluate a forecaster and let the gate decide.")
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    base = Path(os.environ.get("PROCESSING_DIR", "/opt/ml/processing"))
+
+    def job() -> None:
+        document = evaluate(base / "input", base / "output", options.seed)
+        for bucket in document["buckets"]:
+            skill = bucket["skills"].get("crps", {}).get("value")
+            said = "no test rows" if skill is None else f"CRPS skill {skill:+.1%}"
+            say(f"{bucket['bucket']} d: {said}, served by {bucket['served_by']}")
+        say(f"gate: {'approved' if document['gate']['approved'] else 'not approved'}")
+        for reason in document["gate"]["reasons"]:
+            say(f"gate: {reason}")
+
+    return run(job, Path(os.environ.get("ML_OUTPUT_DIR", "/opt/ml/output")) / "failure")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""The endpoint: features and horizons in, forecasts with bands out (model_fn, input_fn, predict_fn, output_fn).
+
+Request `{"instances": [{"features": {name: value, …}, "horizons": [1, …]}]}`, answer `{"predictions":
+[[{"horizon_days", "vo2max", "low_80", "high_80", "low_90", "high_90", "served_by"}, …], …], "model": {…}}`, in
+ml/kg/min.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from include.features.schema import NAMES, SCHEMA_VERSION, feature_vector
+from include.forecast.forecaster import (
+    FORECASTER,
+    PERSISTENCE,
+    WHAT_IF,
+    Forecaster,
+    all_persistence,
+    load,
+)
+from include.forecast.horizon import BUCKETS, MAX_HORIZON_DAYS, Array, bucket_index
+
+GATE_FILE = "gate.json"
+JSON = "application/json"
+_LAST_READING = NAMES.index("vo2max_last")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A forecaster, and what the gate lets answer each bucket."""
+
+    forecaster: Forecaster
+    served_by: dict[str, str]
+    about: dict[str, Any]
+
+
+def model_fn(model_dir: str) -> Served:
+    """The model of an artifact; without `gate.json` (a package that met no gate) persistence answers everything."""
+    directory = Path(model_dir)
+    forecaster = load(directory)
+    gate: dict[str, Any] = {}
+    if (directory / GATE_FILE).exists():
+        gate = json.loads((directory / GATE_FILE).read_text())
+    served_by = gate.get("served_by", all_persistence())
+    about = {
+        "version": forecaster.about.get("model_version", ""),
+        "dataset_version": forecaster.about.get("dataset_version", ""),
+        "schema_version": SCHEMA_VERSION,
+        "served_by": served_by,
+        "low_confidence": gate.get("low_confidence", {}),
+        "what_if": WHAT_IF,
+    }
+    return Served(forecaster, served_by, about)
+
+
+def input_fn(body: str | bytes, content_type: str = JSON) -> list[tuple[list[float], list[int]]]:
+    """Feature vectors and horizons of a request.
+
+    Raises:
+        ValueError: another content type, no JSON, or an instance that is wrong; the text names instance and feature.
+    """
+    if content_type.split(";", maxsplit=1)[0].strip() != JSON:
+        raise ValueError(f"content type {content_type!r}: this endpoint reads {JSON}")
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise ValueError(f"the request is not JSON: {error}") from error
+    instances = document.get("instances") if isinstance(document, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise ValueError('the request needs "instances", a list of one or more')
+    return [_instance(index, instance) for index, instance in enumerate(instances)]
+
+
+def _instance(index: int, instance: Any) -> tuple[list[float], list[int]]:
+    if not isinstance(instance, dict) or not isinstance(instance.get("features"), dict):
+        raise ValueError(f'instance {index}: needs "features" (an object) and "horizons" (a list)')
+    given = instance.get("horizons")
+    horizons = [day for day in given if type(day) is int] if isinstance(given, list) else []
+    if not horizons or horizons != given or not all(1 <= day <= MAX_HORIZON_DAYS for day in horizons):
+        raise ValueError(f"instance {index}: horizons must be whole days from 1 to {MAX_HORIZON_DAYS}")
+    try:
+        return feature_vector(instance["features"]), horizons
+    except ValueError as error:
+        raise ValueError(f"instance {index}: {error}") from error
+
+
+def predict_fn(instances: list[tuple[list[float], list[int]]], model: Served) -> dict[str, Any]:
+    """Forecasts of all instances in one pass."""
+    counts = [len(horizons) for _, horizons in instances]
+    features = np.repeat(np.array([vector for vector, _ in instances]), counts, axis=0)
+    horizon = np.array([day for _, horizons in instances for day in horizons], dtype=float)
+    values, trees = _answers(model, features, horizon)
+    columns = [np.round(values, 3).tolist(), horizon.astype(int).tolist(), trees.tolist()]
+    flat = [
+        {
+            "horizon_days": day,
+            "vo2max": row[0],
+            "low_80": row[1],
+            "high_80": row[2],
+            "low_90": row[3],
+            "high_90": row[4],
+            "served_by": FORECASTER if by_trees else PERSISTENCE,
+        }
+        for row, day, by_trees in zip(*columns, strict=True)
+    ]
+    ends = np.cumsum(counts).tolist()
+    return {
+        "predictions": [flat[end - count : end] for end, count in zip(ends, counts, strict=True)],
+        "model": model.about,
+    }
+
+
+def _answers(model: Served, features: Array, horizon: Array) -> tuple[Array, np.ndarray]:
+    """Expected value, 80 % and 90 % band of each row, and which rows the trees answer."""
+    names = list(BUCKETS)
+    trees = np.array([model.served_by[name] == FORECASTER for name in names])[bucket_index(horizon)]
+    values = np.empty((len(horizon), 5))
+    for method, mine in ((FORECASTER, trees), (PERSISTENCE, ~trees)):
+        if not mine.any():
+            continue
+        mean = features[mine, _LAST_READING] + model.forecaster.change(method, features[mine], horizon[mine])
+        half = model.forecaster.half_width(method, features[mine], horizon[mine])[:, -2:]
+        bands = [mean - half[:, 0], mean + half[:, 0], mean - half[:, 1], mean + half[:, 1]]
+        values[mine] = np.column_stack([mean, *bands])
+    return values, trees
+
+
+def output_fn(prediction: dict[str, Any], accept: str = JSON) -> str:
+    """The answer as JSON.
+
+    Raises:
+        ValueError: another type is asked for.
+    """
+    if not any(wanted in accept for wanted in (JSON, "*/*", "application/*")):
+        raise ValueError(f"accept {accept!r}: this endpoint answers {JSON}")
+    return json.dumps(prediction)

@@ -1,0 +1,85 @@
+"""Training job (script mode): train and calibration folds -> forecaster and the code that serves it."""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import include
+from include.features.schema import SCHEMA_VERSION
+from include.forecast.dataset import DatasetError, read_rows, sha256
+from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
+from include.forecast.rows import Rows
+from include.forecast.training import mean_crps, train_forecaster
+from include.jobs.errors import JobError, run, say
+
+SERVED_PACKAGES = ("features", "forecast", "jobs")
+
+
+def train(channels: dict[str, Path], model_dir: Path, seed: int, about: dict[str, str]) -> Forecaster:
+    """Write the model directory: `xgboost-model`, `forecaster.json`, `code/`.
+
+    Args:
+        channels: `train` and `calibration`, each the directory with the CSV of that name.
+
+    Raises:
+        JobError: a channel lacks its file, or the file is not of this feature schema.
+    """
+    files = {name: directory / f"{name}.csv" for name, directory in channels.items()}
+    try:
+        rows: dict[str, Rows] = {name: read_rows(path) for name, path in files.items()}
+    except DatasetError as error:
+        raise JobError(str(error)) from error
+    digests = {path.name: sha256(path) for path in files.values()}
+    told = {**about, "sha256": digests, "feature_schema": SCHEMA_VERSION}
+    forecaster = train_forecaster(rows["train"], rows["calibration"], seed, told)
+    model_dir.mkdir(parents=True, exist_ok=True)
+    forecaster.save(model_dir)
+    copy_code(model_dir / "code")
+    for method in (FORECASTER, PERSISTENCE):
+        name = "crps" if method == FORECASTER else "persistence_crps"
+        say(f"validation:{name}={mean_crps(forecaster, method, rows['calibration']):.6f};")
+    say(f"validation:rows={len(rows['calibration'])};")
+    for note in forecaster.about["notes"]:
+        say(f"note: {note}")
+    return forecaster
+
+
+def copy_code(code_dir: Path) -> None:
+    """The sources that the endpoint runs, with `inference.py` on top."""
+    root = Path(include.__file__).parent
+    for package in SERVED_PACKAGES:
+        shutil.copytree(
+            root / package, code_dir / "include" / package, ignore=_all_but_sources, dirs_exist_ok=True,
+            copy_function=shutil.copyfile,
+        )  # fmt: skip
+    shutil.copyfile(root / "__init__.py", code_dir / "include/__init__.py")
+    shutil.copyfile(root / "jobs/inference.py", code_dir / "inference.py")
+
+
+def _all_but_sources(directory: str, names: list[str]) -> set[str]:
+    return {name for name in names if not (name.endswith(".py") or (Path(directory) / name).is_dir())} | {"__pycache__"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Train the VO2max forecaster (SageMaker script mode).")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--dataset-version", "--dataset_version", default="")
+    parser.add_argument("--model-version", "--model_version", default="")
+    options, _ = parser.parse_known_args()
+
+    def job() -> None:
+        names = ("train", "calibration")
+        missing = [name for name in names if f"SM_CHANNEL_{name.upper()}" not in os.environ]
+        if missing:
+            raise JobError(f"the training job has no channel {' and no channel '.join(missing)}")
+        channels = {name: Path(os.environ[f"SM_CHANNEL_{name.upper()}"]) for name in names}
+        about = {"dataset_version": options.dataset_version, "model_version": options.model_version}
+        train(channels, Path(os.environ["SM_MODEL_DIR"]), options.seed, about)
+
+    return run(job, Path(os.environ.get("ML_OUTPUT_DIR", "/opt/ml/output")) / "failure")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Quarantine and Data Docs in the bucket."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from include.curate.tables import COLUMNS
+from include.garmin.raw import list_keys
+from include.lake import data_docs_key, quarantine_key, quarantine_prefix
+from include.quality.verdict import Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def write_quarantine(s3: "S3Client", bucket: str, athlete_id: str, verdict: Verdict) -> list[str]:
+    """Write the rejected rows by table and month, and delete those of before; returns the keys now there."""
+    written = []
+    for table, frame in verdict.rejected.items():
+        for month, rows in frame.groupby(frame["day"].dt.strftime("%Y-%m").fillna("unknown"), sort=True):
+            key = quarantine_key(table, athlete_id, str(month))
+            body = rows.to_csv(index=False, lineterminator="\n").encode()
+            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
+            written.append(key)
+    for table in COLUMNS:
+        for key in list(list_keys(s3, bucket, quarantine_prefix(table, athlete_id))):
+            if key not in written:
+                s3.delete_object(Bucket=bucket, Key=key)
+    return written
+
+
+def write_data_docs(s3: "S3Client", bucket: str, run: str, pages: Mapping[str, str]) -> None:
+    """Write Great Expectations' pages of one run, one a table."""
+    for table, page in pages.items():
+        s3.put_object(Bucket=bucket, Key=data_docs_key(run, table), Body=page.encode(), ContentType="text/html")

@@ -1,0 +1,39 @@
+"""What a validation says of one athlete's tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from include.curate.tables import Tables
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Clean and rejected rows add up to what was checked.
+
+    Attributes:
+        rejected: by table, the rejected rows with a `reason` column; tables without any are absent.
+        failures: why the tables as a whole are not to be used; empty when they are fine.
+    """
+
+    clean: Tables
+    rejected: Mapping[str, pd.DataFrame]
+    failures: tuple[str, ...] = ()
+
+    @property
+    def success(self) -> bool:
+        return not self.failures
+
+    @property
+    def rejected_rows(self) -> int:
+        return sum(len(rows) for rows in self.rejected.values())
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One run over many athletes."""
+
+    verdicts: Mapping[str, Verdict]
+    data_docs: Mapping[str, str]
+    """Great Expectations' result page (HTML) by table."""

@@ -1,0 +1,176 @@
+"""A client of Airflow's REST API v2: what the laptop runner needs of it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+ENDED = ("success", "failed")
+ACTIVE = ("running", "queued", "deferred", "up_for_retry", "up_for_reschedule")
+
+
+class RunFailed(Exception):  # noqa: N818 (it reads as a sentence where it is raised)
+    """A DAG run ended as failed, or did not come or end in time."""
+
+    def __init__(self, message: str, dag_id: str, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.dag_id = dag_id
+        self.run_id = run_id
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One try of one task."""
+
+    task_id: str
+    map_index: int
+    state: str | None
+    try_number: int
+
+
+class AirflowApi:
+    """Calls are repeated while the API server is away (it may have been started anew).
+
+    Args:
+        url: of the API server.
+        patience_s: how long an unreachable server is asked again.
+    """
+
+    def __init__(self, url: str, patience_s: float = 90) -> None:
+        self._client = httpx.Client(base_url=url, timeout=10)
+        self._patience_s = patience_s
+
+    def health(self) -> dict[str, str]:
+        """{component: status} of metadatabase, scheduler, triggerer and dag_processor; {} while nobody answers."""
+        try:
+            answer = self._client.get("/api/v2/monitor/health", timeout=2)
+            answer.raise_for_status()
+        except httpx.HTTPError:
+            return {}
+        return {name: str(part.get("status")) for name, part in answer.json().items() if isinstance(part, dict)}
+
+    def dag_is_known(self, dag_id: str) -> bool:
+        return self._send("GET", f"/api/v2/dags/{dag_id}", missing_is_none=True) is not None
+
+    def import_errors(self) -> dict[str, str]:
+        """{file: stack trace} of DAG files that do not import."""
+        found = self._get("/api/v2/importErrors")["import_errors"]
+        return {row["filename"]: row["stack_trace"] for row in found}
+
+    def unpause(self, dag_id: str) -> None:
+        self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run by hand; its id."""
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        return str(self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+
+    def runs(self, dag_id: str, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Runs, newest first; with `since` those that became due from that moment on."""
+        query = {"order_by": "-run_after", "limit": "20"}
+        if since is not None:
+            query["run_after_gte"] = since.astimezone(UTC).isoformat()
+        return list(self._get(f"/api/v2/dags/{dag_id}/dagRuns", **query)["dag_runs"])
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit="100")["task_instances"]
+        return [TaskState(t["task_id"], t["map_index"], t["state"], t["try_number"]) for t in found]
+
+    def log_tail(self, dag_id: str, run_id: str, task: TaskState, lines: int = 25) -> list[str]:
+        """The last lines of a task's log; [] where there is none."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
+        answer = self._send(
+            "GET", path, params={"map_index": task.map_index, "full_content": "true"}, missing_is_none=True
+        )
+        content = (answer or {}).get("content", [])
+        return [line for entry in content for line in _log_lines(entry)][-lines:]
+
+    def first_run(self, dag_id: str, since: datetime, timeout_s: float, sleep: Callable[[float], None]) -> str:
+        """Wait for the first run of a DAG that became due since a moment; its id."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if found := self.runs(dag_id, since):
+                return str(found[-1]["dag_run_id"])
+            sleep(0.5)
+        raise RunFailed(f"{dag_id} was not started within {timeout_s:.0f} s", dag_id)
+
+    def follow(
+        self,
+        dag_id: str,
+        run_id: str,
+        timeout_s: float,
+        detail: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> str:
+        """Wait for the end of a run, telling which tasks run; its final state (`success`, `failed`)."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            state = str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+            if state in ENDED:
+                return state
+            detail(_summary(self.tasks(dag_id, run_id)))
+            sleep(0.5)
+        raise RunFailed(f"run {run_id} of {dag_id} did not end within {timeout_s:.0f} s", dag_id, run_id)
+
+    def _get(self, path: str, **query: str) -> Any:
+        return self._send("GET", path, params=query)
+
+    def _send(self, method: str, path: str, missing_is_none: bool = False, **kwargs: Any) -> Any:
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                if "Authorization" not in self._client.headers:
+                    self._sign_in()
+                answer = self._client.request(method, path, **kwargs)
+                if answer.status_code == httpx.codes.NOT_FOUND and missing_is_none:
+                    return None
+                if answer.status_code == httpx.codes.UNAUTHORIZED:
+                    del self._client.headers["Authorization"]
+                answer.raise_for_status()
+                return answer.json()
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (
+                    400,
+                    404,
+                    409,
+                    422,
+                )
+                if refused or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+
+    def _sign_in(self) -> None:
+        answer = self._client.get("/auth/token")
+        answer.raise_for_status()
+        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+
+def _log_lines(entry: Any) -> list[str]:
+    """A log entry as text, with the traceback that it carries."""
+    if isinstance(entry, str):
+        return [entry]
+    lines = [f"{entry.get('level', '')}: {entry.get('event', '')}".removeprefix(": ")]
+    for error in entry.get("error_detail") or []:
+        lines += [f"    {f['filename']}:{f['lineno']} in {f['name']}" for f in error.get("frames", [])[-4:]]
+        lines.append(f"    {error.get('exc_type')}: {error.get('exc_value')}")
+    return lines
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether asking again cannot help."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (400, 404, 409, 422)
+
+
+def _summary(tasks: list[TaskState]) -> str:
+    ended = sum(t.state in ("success", "skipped", "failed", "upstream_failed") for t in tasks)
+    now = sorted(
+        {t.task_id.split(".")[-1] for t in tasks if t.state in ("running", "queued", "deferred", "up_for_retry")}
+    )
+    failed = sorted({t.task_id for t in tasks if t.state == "failed"})
+    parts = [f"{ended} of {len(tasks)} tasks"]
+    parts += [f"now {', '.join(now)}"] if now else []
+    parts += [f"failed {', '.join(failed)}"] if failed else []
+    return ", ".join(parts)

@@ -1,0 +1,92 @@
+"""Airflow's home folder and environment: SQLite, LocalExecutor, 127.0.0.1 only, tuned for two cores."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from infra.laptop.options import ROOT, Options
+
+SETTINGS = {
+    "CORE__EXECUTOR": "LocalExecutor",
+    "CORE__LOAD_EXAMPLES": "False",
+    "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+    "CORE__PARALLELISM": "4",
+    "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
+    "API__HOST": "127.0.0.1",
+    "API__WORKERS": "1",
+    "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+    "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+    "SCHEDULER__JOB_HEARTBEAT_SEC": "2",
+    # A killed scheduler is replaced at once here: its tasks are taken over after seconds, not after minutes.
+    "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+    "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+    "DAG_PROCESSOR__PARSING_PROCESSES": "2",
+    "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+    "DAG_PROCESSOR__REFRESH_INTERVAL": "20",
+    "DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+    "LOGGING__COLORED_CONSOLE_LOG": "False",
+    "WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "USAGE_DATA_COLLECTION__ENABLED": "False",
+}
+
+
+def _kept_secrets(home: Path) -> dict[str, str]:
+    """Signing and encryption keys, made once: a restarted component must trust tokens made before."""
+    path = home / "secrets.json"
+    if not path.exists():
+        made = {
+            "API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
+            "API__SECRET_KEY": secrets.token_urlsafe(32),
+            "CORE__FERNET_KEY": Fernet.generate_key().decode(),
+        }
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(made, file)
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept
+
+
+def _schedule_start(home: Path, today: date) -> str:
+    """The day of the first run, kept: what lies before it is loaded by hand, once, and not by the schedule."""
+    path = home / "schedule-start"
+    if not path.exists():
+        path.write_text(today.isoformat())
+    return path.read_text()
+
+
+def environment(options: Options, today: date, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of every process started here; makes the home folder and its secrets where missing."""
+    home = options.airflow_home
+    home.mkdir(parents=True, exist_ok=True)
+    own = {
+        "AIRFLOW_HOME": str(home.resolve()),
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{options.airflow_bin}{os.pathsep}{inherited.get('PATH', os.defpath)}",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__API__PORT": str(options.port_airflow),
+        "AIRFLOW__API__BASE_URL": options.airflow_url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{options.airflow_url}/execution/",
+        "AWS_ENDPOINT_URL": options.aws_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GFF_SOURCE": options.source,
+        "GFF_SCHEDULE_START": _schedule_start(home, today),
+        "GFF_JOB_POLL_S": "1",
+    }
+    own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}
+    # Compiled modules are kept: without them every task and job would compile what it imports, seconds each.
+    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "VIRTUAL_ENV", "AWS_PROFILE", "AWS_SESSION_TOKEN"}
+    base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(("AIRFLOW_", "GFF_SOURCE"))}
+    return base | own

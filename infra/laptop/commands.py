@@ -1,0 +1,161 @@
+"""What `run`, `e2e`, `stop` and `clean` do."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from include.deploy.stack import StackFailed
+from include.settings import settings
+from infra.laptop import airflow_home, disk, forecasts, ports
+from infra.laptop.addresses import Addresses, keep_addresses
+from infra.laptop.airflow_api import RunFailed
+from infra.laptop.options import LaptopError, Options
+from infra.laptop.progress import Progress
+from infra.laptop.stages import Deployment
+from infra.laptop.state import exclusive
+from infra.laptop.supervisor import Supervisor, end_leftovers
+
+E2E_FOLDER_KEPT_ON_FAILURE = "the state is kept in {}"
+
+
+class Interrupted(Exception):  # noqa: N818 (it is no error)
+    """Ctrl-C, or SIGTERM."""
+
+
+def run(options: Options) -> int:
+    """Bring everything up and stay until Ctrl-C; the exit code."""
+    with _deployment(options) as deployment:
+        addresses = deployment.bring_to_forecast()
+        _tell_ready(deployment, addresses)
+        threading.Event().wait()
+    return 0
+
+
+def e2e(options: Options) -> int:
+    """The chain on a temporary state and free ports; 0 when every athlete's forecast is as documented."""
+    folder = Path(tempfile.mkdtemp(prefix="fitness-forecast-"))
+    own = replace(options, state=folder, port_airflow=ports.free_port(), port_aws=ports.free_port())
+    missed = True
+    try:
+        with _deployment(own) as deployment:
+            addresses = deployment.bring_to_forecast()
+            deployment.progress.plain("\n" + deployment.progress.breakdown())
+            missed = _check_forecasts(deployment, addresses)
+    except BaseException:
+        print(E2E_FOLDER_KEPT_ON_FAILURE.format(folder), file=sys.stderr)
+        raise
+    if missed:
+        print(E2E_FOLDER_KEPT_ON_FAILURE.format(folder), file=sys.stderr)
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+def stop(options: Options) -> int:
+    """End the processes that a killed `run` left behind, and no others."""
+    ended = end_leftovers(options.processes_file)
+    print(f"ended {', '.join(ended)}" if ended else "nothing of ours runs")
+    return 0
+
+
+def clean(options: Options) -> int:
+    """Stop, and delete the state."""
+    stop(options)
+    if options.state.exists():
+        shutil.rmtree(options.state)
+        print(f"deleted {options.state}")
+    return 0
+
+
+@contextmanager
+def _deployment(options: Options) -> Iterator[Deployment]:
+    """A started deployment; ended, with all its processes, when the block is left by whatever way.
+
+    Raises:
+        LaptopError: with the failed stage, task and log when a DAG run failed.
+    """
+    disk.require_space(options.state)
+    with exclusive(options.state), _interruptible():
+        if left := end_leftovers(options.processes_file):
+            print(f"ended what an earlier run left behind: {', '.join(left)}")
+        ports.require_free({"--port-aws": options.port_aws, "--port-airflow": options.port_airflow})
+        today = datetime.now(UTC).date()
+        environment = airflow_home.environment(options, today, os.environ)
+        os.environ["GFF_SOURCE"] = options.source
+        progress = Progress(sys.stdout)
+        supervisor = Supervisor(options.processes_file, options.logs, progress.say)
+        deployment = Deployment(options, environment, settings(), supervisor, progress, today)
+        try:
+            deployment.start()
+            yield deployment
+        except RunFailed as failure:
+            raise LaptopError(_failure_text(deployment, failure)) from failure
+        except (StackFailed, ClientError, BotoCoreError, httpx.HTTPError) as error:
+            stage = progress.failed or "between two stages"
+            raise LaptopError(f"Failed at: {stage}. {error}\nLogs: {options.logs}") from error
+        except Interrupted:
+            progress.say("stopping …")
+        finally:
+            supervisor.stop()
+            progress.close()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into Interrupted; later ones wait until all processes are ended."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)
+        raise Interrupted
+
+    before = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _tell_ready(deployment: Deployment, addresses: Addresses) -> None:
+    athlete = deployment.athletes[0]
+    kept = deployment.options.state / "addresses.txt"
+    keep_addresses(addresses, athlete, kept)
+    progress = deployment.progress
+    progress.plain("\n" + progress.breakdown())
+    progress.plain(f"\nReady after {progress.elapsed_s():.0f} s:\n{addresses.text(athlete)}")
+    progress.plain(f"\nKept in {kept}. Ctrl-C stops everything.")
+
+
+def _check_forecasts(deployment: Deployment, addresses: Addresses) -> bool:
+    """Print the table of all forecasts; whether any is not as documented."""
+    answers = [forecasts.ask(addresses, athlete) for athlete in deployment.athletes]
+    deployment.progress.plain("\n" + forecasts.table(answers))
+    missed = False
+    for answer in answers:
+        for fault in forecasts.faults(answer, deployment.has_readings(answer.athlete_id)):
+            print(f"{answer.athlete_id}: {fault}", file=sys.stderr)
+            missed = True
+    return missed
+
+
+def _failure_text(deployment: Deployment, failure: RunFailed) -> str:
+    """One paragraph: which DAG and task failed, the end of its log, where the logs are."""
+    lines = [f"{failure.dag_id} failed: {failure}."]
+    for task, tail in deployment.failed_tasks(failure):
+        where = f"task {task.task_id}" + (f" [{task.map_index}]" if task.map_index >= 0 else "")
+        lines += [f"{where}, try {task.try_number}, the end of its log:", *(f"  {line}" for line in tail)]
+    lines.append(f"All logs: {deployment.options.airflow_home / 'logs'} and {deployment.options.logs}")
+    return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""Asks for every athlete's forecast over REST and checks what comes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from infra.laptop.addresses import Addresses
+
+SHOWN_DAYS = (7, 14, 28, 42)
+BUCKETS = {"1-7": range(1, 8), "8-14": range(8, 15), "15-28": range(15, 29), "29-42": range(29, 43)}
+EMPTY_STATUS = (404, 409)
+"""What the API answers for an athlete of whom there is no reading."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One athlete's answer: the forecast, or the problem document."""
+
+    athlete_id: str
+    status: int
+    document: dict[str, Any]
+
+
+def ask(addresses: Addresses, athlete_id: str, timeout_s: float = 30) -> Answer:
+    """GET the forecast of one athlete; status 0 where nobody answers."""
+    url = f"{addresses.api}/athletes/{athlete_id}/forecast"
+    try:
+        reply = httpx.get(url, params={"days": "42"}, headers={"x-api-key": addresses.api_key}, timeout=timeout_s)
+        return Answer(athlete_id, reply.status_code, reply.json())
+    except (httpx.HTTPError, ValueError) as error:
+        return Answer(athlete_id, 0, {"detail": f"no JSON answer from {url}: {error}"})
+
+
+def faults(answer: Answer, has_readings: bool) -> list[str]:
+    """What is wrong with an answer; [] where it is as documented."""
+    if answer.status != httpx.codes.OK:
+        if not has_readings and answer.status in EMPTY_STATUS and answer.document.get("detail"):
+            return []
+        return [f"answered {answer.status}: {answer.document.get('detail', answer.document)}"]
+    document = answer.document
+    days = document.get("days", [])
+    found = [] if document.get("athlete_id") == answer.athlete_id else ["is another athlete's"]
+    if [day["horizon_days"] for day in days] != list(range(1, 43)):
+        return [*found, f"has {len(days)} days, not 42"]
+    if missing := [name for name in ("as_of", "last_reading", "model", "sport") if not document.get(name)]:
+        found.append(f"has no {', '.join(missing)}")
+    return found + [fault for day in days for fault in _faults_of_day(day)]
+
+
+def _faults_of_day(day: dict[str, Any]) -> Iterator[str]:
+    ordered = [day["low_90"], day["low_80"], day["vo2max"], day["high_80"], day["high_90"]]
+    if ordered != sorted(ordered):
+        yield f"day {day['horizon_days']}: bands do not hold the value: {ordered}"
+    if not 10 < day["vo2max"] < 100:
+        yield f"day {day['horizon_days']}: VO2max {day['vo2max']} is no human's"
+    if day["served_by"] not in ("forecaster", "persistence"):
+        yield f"day {day['horizon_days']}: served by {day['served_by']!r}"
+
+
+def table(answers: Sequence[Answer]) -> str:
+    """The forecasts as aligned text; athletes without a reading say why they have none."""
+    head = ["athlete", "as of", "last reading", *(f"+{day} d" for day in SHOWN_DAYS), *BUCKETS]
+    rows = [head, *(_row(answer) for answer in answers if answer.status == httpx.codes.OK)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += [
+        f"{a.athlete_id}: no forecast ({a.status}): {a.document.get('detail', '')}"
+        for a in answers
+        if a.status != httpx.codes.OK
+    ]
+    return "\n".join(lines)
+
+
+def _row(answer: Answer) -> list[str]:
+    document = answer.document
+    days = {day["horizon_days"]: day for day in document.get("days", [])}
+    last = document.get("last_reading") or {}
+    values = [f"{days[day]['vo2max']:.1f}" if day in days else "-" for day in SHOWN_DAYS]
+    served = [", ".join(sorted({days[d]["served_by"] for d in span if d in days})) for span in BUCKETS.values()]
+    reading = f"{last.get('vo2max')} on {last.get('day')}"
+    return [answer.athlete_id, str(document.get("as_of")), reading, *values, *served]

@@ -1,0 +1,54 @@
+"""How one `make run` is run, and where it keeps its things."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+class LaptopError(Exception):
+    """Something the user can mend; the message is one clear paragraph."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """One laptop deployment: its source of Garmin data, state folder and ports."""
+
+    source: str
+    state: Path
+    port_airflow: int
+    port_aws: int
+
+    @property
+    def airflow_home(self) -> Path:
+        return self.state / "airflow"
+
+    @property
+    def aws_state(self) -> Path:
+        return self.state / "aws"
+
+    @property
+    def logs(self) -> Path:
+        """Output of the processes started here, one file each."""
+        return self.state / "logs"
+
+    @property
+    def processes_file(self) -> Path:
+        """Ids and birth times of the processes started here: what `stop` may end."""
+        return self.state / "processes.json"
+
+    @property
+    def airflow_bin(self) -> Path:
+        return ROOT / ".venvs/airflow/bin"
+
+    @property
+    def jobs_python(self) -> Path:
+        return ROOT / ".venvs/jobs/bin/python"
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://127.0.0.1:{self.port_aws}"
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://127.0.0.1:{self.port_airflow}"

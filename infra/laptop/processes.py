@@ -1,0 +1,32 @@
+"""The processes of a laptop deployment, in the order of their start.
+
+Not `airflow standalone`: killed, it leaves its children behind, and it restarts none that died.
+Logs of tasks are read from disk by the API server, so the log servers of scheduler and triggerer stay off: two ports
+(which listen on every address) and two processes less.
+"""
+
+import sys
+from collections.abc import Mapping
+
+from infra.laptop.options import ROOT, Options
+from infra.laptop.supervisor import Component
+
+
+def local_aws(options: Options, environment: Mapping[str, str]) -> Component:
+    """AWS on this laptop; its own environment names no endpoint, lest it call itself."""
+    own = {k: v for k, v in environment.items() if k != "AWS_ENDPOINT_URL" and not k.startswith("AIRFLOW")}
+    command = (sys.executable, "-m", "infra.localaws", "--port", str(options.port_aws))
+    state = ("--state", str(options.aws_state.resolve()), "--jobs-python", str(options.jobs_python))
+    return Component("local-aws", command + state, own, ROOT)
+
+
+def airflow_components(options: Options, environment: Mapping[str, str]) -> list[Component]:
+    """API server, DAG processor, scheduler and triggerer."""
+    airflow = str(options.airflow_bin / "airflow")
+    commands = {
+        "api-server": (airflow, "api-server"),
+        "dag-processor": (airflow, "dag-processor"),
+        "scheduler": (sys.executable, "-m", "infra.laptop.scheduler"),
+        "triggerer": (airflow, "triggerer", "--skip-serve-logs"),
+    }
+    return [Component(name, command, environment, ROOT) for name, command in commands.items()]

@@ -1,0 +1,77 @@
+"""Lambda in this local AWS: `install`, and `invoke` for the services beside it."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from infra.localaws.lambdas.asynchronous import MAX_EVENT_BYTES, Asynchronous
+from infra.localaws.lambdas.result import InvokeResult, not_found
+from infra.localaws.lambdas.runner import Runner, check_payload
+from infra.localaws.world import ACCOUNT_ID, World
+
+_ARN = re.compile(r"arn:aws[\w-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<name>.+)")
+
+
+@dataclass(frozen=True)
+class Service:
+    """The running parts, apart from moto's records: nothing here is kept over a restart."""
+
+    region: str
+    runner: Runner
+    asynchronous: Asynchronous
+
+
+class _Installed:
+    service: Service | None = None
+
+
+def service() -> Service:
+    if _Installed.service is None:
+        raise RuntimeError("Lambda is not installed")
+    return _Installed.service
+
+
+def install(world: World) -> None:
+    """Run functions in `world`: moto's records, our processes."""
+    from infra.localaws.lambdas import moto_records
+    from infra.localaws.lambdas.api import is_invocation, make_app
+
+    runner = Runner(world.work_dir / "lambda", world.child_environment)
+    running = Service(world.config.region, runner, Asynchronous(runner.invoke))
+    _Installed.service = running
+    moto_records.patch()
+    world.route(is_invocation, make_app())
+    world.on_shutdown(running.asynchronous.close)
+    world.on_shutdown(runner.close)
+
+
+def find(function_name_or_arn: str, qualifier: str | None = None) -> Any:
+    """moto's record of a function by name, partial ARN (`name:alias`) or ARN. InvokeError where there is none."""
+    from moto.awslambda.exceptions import LambdaClientError
+    from moto.awslambda.models import lambda_backends
+
+    match = _ARN.fullmatch(function_name_or_arn)
+    account, region = (match["account"], match["region"]) if match else (ACCOUNT_ID, service().region)
+    name = match["name"] if match else function_name_or_arn
+    try:
+        return lambda_backends[account][region].get_function(name, qualifier)
+    except (LambdaClientError, KeyError) as e:
+        suffix = f":{qualifier}" if qualifier else ""
+        raise not_found(f"arn:aws:lambda:{region}:{account}:function:{name}{suffix}") from e
+
+
+def invoke(function_name_or_arn: str, payload: bytes, *, asynchronous: bool = False) -> InvokeResult:
+    """Invoke a function with a JSON payload and wait for its answer, or only hand the event over (`asynchronous`:
+    status 202, tried again on failure). InvokeError where Lambda refuses: unknown, throttled, too large."""
+    return invoke_record(find(function_name_or_arn), payload, asynchronous=asynchronous)
+
+
+def invoke_record(
+    record: Any, payload: bytes, *, asynchronous: bool = False, client_context: Any = None
+) -> InvokeResult:
+    """`invoke` for a record that was found already."""
+    if not asynchronous:
+        return service().runner.invoke(record, payload, client_context)
+    check_payload(payload, MAX_EVENT_BYTES)
+    service().asynchronous.submit(record, payload)
+    return InvokeResult(202, b"")

@@ -1,0 +1,62 @@
+"""What a SageMaker Model says to serve: image, artifact, environment; by itself or through a model package."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from moto.sagemaker.models import Model, SageMakerModelBackend
+
+from infra.localaws.sagemaker.errors import ValidationException
+
+
+@dataclass(frozen=True)
+class ModelContainer:
+    """One container to serve."""
+
+    image: str
+    model_data_url: str | None
+    environment: Mapping[str, str]
+
+
+def container_of(backend: SageMakerModelBackend, model: Model) -> ModelContainer:
+    """The container of a model; a ModelPackageName brings image, artifact and environment, the model's own win.
+
+    Raises:
+        ValidationException: no container, more than one, no image, or an unknown package.
+    """
+    containers = [model.primary_container] if model.primary_container else list(model.containers)
+    if len(containers) != 1:
+        raise ValidationException(
+            f"local AWS serves models of one container; '{model.model_name}' has {len(containers)}"
+        )
+    own = containers[0]
+    package = package_container(backend, own["ModelPackageName"]) if own.get("ModelPackageName") else {}
+    image = own.get("Image") or package.get("Image")
+    if not image:
+        raise ValidationException(
+            f"The container of model '{model.model_name}' names neither Image nor ModelPackageName"
+        )
+    environment = {**(package.get("Environment") or {}), **(own.get("Environment") or {})}
+    return ModelContainer(
+        image, _data_of(own) or _data_of(package), {name: str(value) for name, value in environment.items()}
+    )
+
+
+def package_container(backend: SageMakerModelBackend, name_or_arn: str) -> dict[str, Any]:
+    """The first container of a model package's InferenceSpecification.
+
+    Raises:
+        ValidationException: for an unknown package, or one without a specification.
+    """
+    package = backend.describe_model_package(name_or_arn)
+    containers = (package.inference_specification or {}).get("Containers") or []
+    if not containers:
+        raise ValidationException(f"Model package {name_or_arn} has no InferenceSpecification to serve")
+    first: dict[str, Any] = containers[0]
+    return first
+
+
+def _data_of(container: Mapping[str, Any]) -> str | None:
+    source = (container.get("ModelDataSource") or {}).get("S3DataSource") or {}
+    url: str | None = container.get("ModelDataUrl") or source.get("S3Uri")
+    return url

@@ -1,0 +1,54 @@
+"""S3 as the executor sees it: by URI, in-process."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from infra.localaws import s3
+
+
+@dataclass(frozen=True)
+class S3Uri:
+    """`s3://bucket/key`."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, uri: str) -> "S3Uri":
+        """Raises ValueError for anything but `s3://bucket…`."""
+        parts = urlsplit(uri)
+        if parts.scheme != "s3" or not parts.netloc:
+            raise ValueError(f"'{uri}' is not an S3 URI")
+        return cls(parts.netloc, uri.split(parts.netloc, 1)[1].lstrip("/"))
+
+    def child(self, name: str) -> "S3Uri":
+        return S3Uri(self.bucket, f"{self.key.rstrip('/')}/{name}".lstrip("/"))
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def has_bucket(bucket: str) -> bool:
+    try:
+        s3.list_keys(bucket, "/")
+    except KeyError:
+        return False
+    return True
+
+
+def keys_under(uri: S3Uri) -> list[str]:
+    """Keys that begin with the URI's key (an S3Prefix is a string prefix), sorted; none where the bucket is missing."""
+    try:
+        return s3.list_keys(uri.bucket, uri.key)
+    except KeyError:
+        return []
+
+
+def read(uri: S3Uri) -> bytes:
+    """Raises KeyError where the object does not exist."""
+    return s3.get_bytes(uri.bucket, uri.key)
+
+
+def write(uri: S3Uri, body: bytes) -> None:
+    """Raises KeyError where the bucket does not exist."""
+    s3.put_bytes(uri.bucket, uri.key, body)

@@ -1,0 +1,103 @@
+"""Which model package is served, which one to go back to, and how."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from include.settings import Settings
+
+
+class NoPackage(Exception):  # noqa: N818 (it reads as a sentence where it is raised)
+    """There is no approved package to serve."""
+
+
+class EndpointFailed(Exception):  # noqa: N818
+    """The endpoint stack failed."""
+
+
+@dataclass(frozen=True)
+class Packages:
+    """ARNs of the package to serve and of the one to go back to."""
+
+    package: str
+    last_good: str | None
+
+
+def choose_packages(sagemaker: Any, ssm: Any, settings: "Settings", wanted: str | None) -> Packages:
+    """The package to serve (a version number, an ARN, or None for the newest approved one) and the last good one.
+
+    The last good one is what serves now, or, where that is the package itself, the approved one before it.
+
+    Raises:
+        NoPackage: none is approved, or the one asked for is not.
+    """
+    approved = [
+        item["ModelPackageArn"]
+        for item in sagemaker.list_model_packages(
+            ModelPackageGroupName=settings.model_package_group,
+            ModelApprovalStatus="Approved",
+            SortBy="CreationTime",
+            SortOrder="Descending",
+        )["ModelPackageSummaryList"]
+    ]
+    found = [arn for arn in approved if wanted in (None, arn, arn.rpartition("/")[2])]
+    if not found:
+        asked = f"package {wanted} of {settings.model_package_group} is not" if wanted else "no package is"
+        raise NoPackage(f"{asked} approved; approved are: {', '.join(approved) or 'none'}")
+    package = found[0]
+    before = [arn for arn in (_served(ssm, settings), *approved) if arn in approved and arn != package]
+    return Packages(package, before[0] if before else None)
+
+
+def _served(ssm: Any, settings: "Settings") -> str | None:
+    try:
+        value = ssm.get_parameter(Name=f"/{settings.project}/serving")["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        return None
+    return str(json.loads(value)["model_package_arn"])
+
+
+def endpoint_serves(cloudformation: Any, settings: "Settings", package: str, since: datetime) -> bool:
+    """Whether the endpoint stack is complete with `package`.
+
+    Raises:
+        EndpointFailed: the stack failed or was rolled back after `since`.
+    """
+    from include.deploy.stack import find_stack
+
+    stack = find_stack(cloudformation, settings.stack("endpoint"))
+    if stack is None:
+        return False
+    status, changed_at = stack["StackStatus"], stack.get("LastUpdatedTime") or stack["CreationTime"]
+    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
+        return _outputs(stack).get("ModelPackageArn") == package
+    if not status.endswith("IN_PROGRESS") and changed_at >= since:
+        raise EndpointFailed(
+            f"stack {stack['StackName']} is {status}: {stack.get('StackStatusReason', 'see its events')}"
+        )
+    return False
+
+
+def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
+    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+
+
+def reject_and_restore(sagemaker: Any, events: Any, settings: "Settings", package: str, last_good: str | None) -> str:
+    """Reject `package`, so that no schedule starts it again, and ask for the last good one; says what was done."""
+    sagemaker.update_model_package(
+        ModelPackageArn=package,
+        ModelApprovalStatus="Rejected",
+        ApprovalDescription="It did not come up, or did not answer, when model_deploy started it.",
+    )
+    detail_type = "Endpoint Start Requested" if last_good else "Endpoint Stop Requested"
+    detail = {"model_package_arn": last_good} if last_good else {}
+    entry = {"Source": settings.project, "DetailType": detail_type, "Detail": json.dumps(detail)}
+    answer = events.put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        raise RuntimeError(f"EventBridge took no event: {answer['Entries']}")
+    return f"{package} is rejected; " + (
+        f"{last_good} serves again" if last_good else "nothing serves: no other is good"
+    )

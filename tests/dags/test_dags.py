@@ -1,0 +1,125 @@
+"""Every DAG parses, keeps the project's policies, and is wired as written down here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from dags.build import model_build
+from dags.deploy import model_deploy
+from dags.ingest import garmin_ingest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for path in (ROOT / "dags").glob("*.py") if path.stem != "__init__")
+DAGS = {dag.dag_id: dag for dag in (garmin_ingest(), model_build(), model_deploy())}
+HEAVY = ("pandas", "numpy", "great_expectations", "xgboost", "sagemaker", "pyarrow", "moto")
+
+EDGES = {
+    "garmin_ingest": {
+        "athletes": ["announce", "batch.curate", "batch.features", "batch.fetch", "batch.validate", "verdict"],
+        "batch.fetch": ["batch.curate"],
+        "batch.curate": ["batch.validate"],
+        "batch.validate": ["batch.features"],
+        "batch.features": ["announce"],
+        "announce": ["verdict"],
+        "verdict": [],
+    },
+    "model_build": {
+        "plan": ["evaluation_request", "gate", "wait_for_offline_store"],
+        "wait_for_offline_store": ["preprocess"],
+        "preprocess": ["train"],
+        "train": ["evaluation_request"],
+        "evaluation_request": ["evaluate"],
+        "evaluate": ["gate"],
+        "gate": ["approve", "register"],
+        "register": ["approve"],
+        "approve": [],
+    },
+    "model_deploy": {
+        "choose": ["roll_back", "serving_stack", "wait_for_endpoint"],
+        "serving_stack": ["smoke_test", "start_endpoint"],
+        "start_endpoint": ["wait_for_endpoint"],
+        "wait_for_endpoint": ["roll_back", "smoke_test"],
+        "smoke_test": ["roll_back", "served"],
+        "roll_back": [],
+        "served": [],
+    },
+}
+
+
+@pytest.fixture(params=sorted(DAGS))
+def dag(request: pytest.FixtureRequest) -> DAG:
+    return DAGS[request.param]
+
+
+def test_the_dag_ids_are_those_of_the_design() -> None:
+    assert sorted(DAGS) == ["garmin_ingest", "model_build", "model_deploy"]
+
+
+def test_the_wiring_is_as_written_down(dag: DAG) -> None:
+    assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == EDGES[dag.dag_id]
+
+
+def test_policies(dag: DAG) -> None:
+    assert "fitness-forecast" in dag.tags
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+    assert dag.doc_md
+    assert "### When it fails" in dag.doc_md
+    for task in dag.tasks:
+        assert task.owner == "fitness-forecast", task.task_id
+        if task.task_id != "verdict":  # it only tells what failed
+            assert task.retries >= 2, task.task_id
+            assert task.retry_exponential_backoff, task.task_id
+
+
+def test_the_chain_runs_over_assets() -> None:
+    produced = {outlet.name for dag in DAGS.values() for task in dag.tasks for outlet in task.outlets}
+    wanted = {
+        dag_id: [asset.name for _, asset in dag.timetable.asset_condition.iter_assets()]
+        for dag_id, dag in DAGS.items()
+        if dag.timetable.asset_condition
+    }
+    assert wanted == {"model_build": ["athlete_features"], "model_deploy": ["approved_model"]}
+    assert produced == {"athlete_features", "approved_model"}
+
+
+def test_ingest_owns_a_day() -> None:
+    assert isinstance(DAGS["garmin_ingest"].schedule, CronDataIntervalTimetable)
+
+
+def test_jobs_are_deferred_and_their_logs_not_polled() -> None:
+    jobs = [DAGS["model_build"].get_task(name) for name in ("preprocess", "train", "evaluate")]
+    assert all(job.deferrable for job in jobs)
+    assert DAGS["model_build"].get_task("train").print_log is False
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_dag_file_imports_nothing_heavy_and_calls_no_aws(path: Path) -> None:
+    """No clock here: what costs is an import or a call, and both are seen without one."""
+    code = f"""
+import runpy, sys
+import airflow.sdk
+from airflow.providers.amazon.aws.operators import eventbridge, sagemaker
+before = set(sys.modules)
+import botocore.client, botocore.session
+def refuse(*_, **__):
+    raise AssertionError("AWS was asked for at parse time")
+botocore.client.ClientCreator.create_client = refuse
+botocore.session.Session.create_client = refuse
+runpy.run_path({str(path)!r})
+after = set(sys.modules) - before
+print([name for name in {HEAVY!r} if name in after])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_plugins_are_kept_light() -> None:
+    """Airflow imports whatever the plugins folder does not ignore, in every process."""
+    assert "operators/" in (ROOT / "plugins/.airflowignore").read_text().splitlines()
+    unguarded = [path for path in (ROOT / "plugins").glob("*.py") if path.stem != "__init__"]
+    assert unguarded == []

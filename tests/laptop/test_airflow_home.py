@@ -1,0 +1,68 @@
+import stat
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from infra.laptop import airflow_home
+from infra.laptop.options import Options
+from infra.laptop.processes import airflow_components, local_aws
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    return Options("synthetic", tmp_path, 18080, 14566)
+
+
+def test_secrets_are_made_once_and_are_their_owners_alone(options: Options) -> None:
+    first = airflow_home.environment(options, date(2026, 1, 1), {})
+    second = airflow_home.environment(options, date(2026, 2, 2), {})
+    assert first == second
+    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 48
+    mode = (options.airflow_home / "secrets.json").stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+
+
+def test_two_deployments_have_secrets_of_their_own(tmp_path: Path) -> None:
+    made = [
+        airflow_home.environment(Options("synthetic", tmp_path / name, 1, 2), date(2026, 1, 1), {}) for name in "ab"
+    ]
+    assert made[0]["AIRFLOW__API_AUTH__JWT_SECRET"] != made[1]["AIRFLOW__API_AUTH__JWT_SECRET"]
+
+
+def test_the_schedule_keeps_the_day_of_the_first_run(options: Options) -> None:
+    airflow_home.environment(options, date(2026, 1, 1), {})
+    assert airflow_home.environment(options, date(2026, 5, 5), {})["GFF_SCHEDULE_START"] == "2026-01-01"
+
+
+def test_settings_of_the_users_own_airflow_and_aws_do_not_leak_in(options: Options) -> None:
+    inherited = {
+        "AIRFLOW_HOME": "/home/me/airflow",
+        "AIRFLOW__CORE__FERNET_KEY": "mine",
+        "AWS_PROFILE": "production",
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SESSION_TOKEN": "token",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": "/usr/bin",
+        "LANG": "C.UTF-8",
+    }
+    made = airflow_home.environment(options, date(2026, 1, 1), inherited)
+    assert made["AIRFLOW_HOME"] == str(options.airflow_home)
+    assert made["AIRFLOW__CORE__FERNET_KEY"] != "mine"
+    assert made["AWS_ACCESS_KEY_ID"] == "local"
+    assert made["AWS_ENDPOINT_URL"] == "http://127.0.0.1:14566"
+    assert {"AWS_PROFILE", "AWS_SESSION_TOKEN", "PYTHONDONTWRITEBYTECODE"}.isdisjoint(made)
+    assert made["LANG"] == "C.UTF-8"
+    assert made["PATH"].startswith(str(options.airflow_bin))
+
+
+def test_only_this_machine_is_listened_to(options: Options) -> None:
+    made = airflow_home.environment(options, date(2026, 1, 1), {})
+    assert made["AIRFLOW__API__HOST"] == "127.0.0.1"
+    commands = {component.name: component.command for component in airflow_components(options, made)}
+    assert "--skip-serve-logs" in commands["triggerer"]
+
+
+def test_local_aws_is_not_told_of_itself(options: Options) -> None:
+    made = airflow_home.environment(options, date(2026, 1, 1), {})
+    assert "AWS_ENDPOINT_URL" not in local_aws(options, made).environment

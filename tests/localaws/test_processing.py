@@ -1,0 +1,192 @@
+"""Processing jobs against boto3: inputs, outputs, messages, failures, stop, limits, shards."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from sagemaker_requests import (
+    BUCKET,
+    FAST,
+    end_of_processing,
+    log_lines,
+    make_bucket,
+    processing_input,
+    processing_output,
+    processing_request,
+    wait_until,
+)
+
+COPY = """
+import json, os, sys
+out = '/opt/ml/processing/output/copied/'
+os.makedirs(out + 'deep', exist_ok=True)
+for name in os.listdir('/opt/ml/processing/input/rows'):
+    open(out + 'deep/' + name, 'w').write(open('/opt/ml/processing/input/rows/' + name).read() + sys.argv[1] + os.environ['MARK'])
+config = json.load(open('/opt/ml/config/processingjobconfig.json'))
+host = json.load(open('/opt/ml/config/resourceconfig.json'))['current_host']
+open(out + 'config-%s.json' % host, 'w').write(json.dumps(config))
+os.makedirs('/opt/ml/output', exist_ok=True)
+open('/opt/ml/output/message', 'w').write('copied')
+print('done by', host)
+"""
+
+
+@pytest.fixture(scope="module")
+def sagemaker(localaws: Any) -> Iterator[Any]:
+    s3 = make_bucket(localaws)
+    for name in ("a", "b", "c", "d"):
+        s3.put_object(Bucket=BUCKET, Key=f"rows/{name}.csv", Body=name.encode())
+    s3.put_object(Bucket=BUCKET, Key="code/copy.py", Body=COPY)
+    manifest = [{"prefix": f"s3://{BUCKET}/rows/"}, "b.csv", "d.csv"]
+    s3.put_object(Bucket=BUCKET, Key="rows.manifest", Body=json.dumps(manifest))
+    yield localaws.client("sagemaker")
+
+
+def objects(localaws: Any, prefix: str) -> dict[str, bytes]:
+    s3 = localaws.client("s3")
+    keys = [it["Key"] for it in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+    return {key.removeprefix(prefix): s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+
+
+def copying(name: str, **changes: Any) -> dict[str, Any]:
+    request = processing_request(
+        name,
+        "",
+        ProcessingInputs=[
+            processing_input("rows", "rows/", "input/rows"),
+            processing_input("code", "code/copy.py", "input/code"),
+        ],
+        ProcessingOutputConfig={"Outputs": [processing_output("copied", "output/copied", f"out/{name}")]},
+        Environment={"MARK": "!"},
+        **changes,
+    )
+    request["AppSpecification"]["ContainerEntrypoint"] = ["python3", "/opt/ml/processing/input/code/copy.py"]
+    request["AppSpecification"]["ContainerArguments"] = ["+"]
+    return request
+
+
+def test_inputs_come_and_outputs_go(localaws: Any, sagemaker: Any) -> None:
+    sagemaker.create_processing_job(**copying("copies"))
+    sagemaker.get_waiter("processing_job_completed_or_stopped").wait(ProcessingJobName="copies", WaiterConfig=FAST)
+
+    done = sagemaker.describe_processing_job(ProcessingJobName="copies")
+
+    assert (done["ProcessingJobStatus"], done["ExitMessage"]) == ("Completed", "copied")
+    assert done["CreationTime"] <= done["ProcessingStartTime"] <= done["ProcessingEndTime"]
+    found = objects(localaws, "out/copies/")
+    assert found["deep/a.csv"] == b"a+!"
+    assert len(found) == 5
+    assert json.loads(found["config-algo-1.json"])["ProcessingJobArn"] == done["ProcessingJobArn"]
+    assert "done by algo-1" in log_lines(localaws, "/aws/sagemaker/ProcessingJobs", "copies/algo-1-")
+
+
+def test_two_instances_share_sharded_inputs(localaws: Any, sagemaker: Any) -> None:
+    request = copying("shards")
+    request["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] = "ShardedByS3Key"
+    request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 2
+    sagemaker.create_processing_job(**request)
+
+    assert end_of_processing(localaws, "shards")["ProcessingJobStatus"] == "Completed"
+
+    found = objects(localaws, "out/shards/")
+    assert sorted(found) == ["config-algo-1.json", "config-algo-2.json", *(f"deep/{it}.csv" for it in "abcd")]
+    assert all(found[f"deep/{it}.csv"] == f"{it}+!".encode() for it in "abcd")
+
+
+def test_a_manifest_names_its_objects(localaws: Any, sagemaker: Any) -> None:
+    request = copying("manifest")
+    rows = processing_input("rows", "rows.manifest", "input/rows", S3DataType="ManifestFile")
+    request["ProcessingInputs"][0] = rows
+    sagemaker.create_processing_job(**request)
+
+    assert end_of_processing(localaws, "manifest")["ProcessingJobStatus"] == "Completed"
+
+    assert set(objects(localaws, "out/manifest/deep/")) == {"b.csv", "d.csv"}
+
+
+def test_a_failure_tells_its_message_and_uploads_nothing(localaws: Any, sagemaker: Any) -> None:
+    code = (
+        "import os; os.makedirs('/opt/ml/processing/output/x', exist_ok=True); "
+        "open('/opt/ml/processing/output/x/half', 'w').write('1'); "
+        "open('/opt/ml/output/message', 'w').write('no offline store'); raise SystemExit(3)"
+    )
+    outputs = {"Outputs": [processing_output("x", "output/x", "out/fails")]}
+    sagemaker.create_processing_job(**processing_request("fails", code, ProcessingOutputConfig=outputs))
+
+    done = end_of_processing(localaws, "fails")
+
+    assert done["ProcessingJobStatus"] == "Failed"
+    assert done["FailureReason"] == "AlgorithmError: no offline store, exit code: 3"
+    assert done["ExitMessage"] == "no offline store"
+    assert objects(localaws, "out/fails/") == {}
+
+
+def test_an_exception_without_a_message_shows_the_last_line(localaws: Any, sagemaker: Any) -> None:
+    sagemaker.create_processing_job(**processing_request("traceback", "raise KeyError('day')"))
+
+    assert "KeyError: 'day'" in end_of_processing(localaws, "traceback")["FailureReason"]
+
+
+def test_a_killed_process_fails_the_job(localaws: Any, sagemaker: Any) -> None:
+    sagemaker.create_processing_job(
+        **processing_request("killed", "import os, time; print(os.getpid(), flush=True); time.sleep(60)")
+    )
+
+    def find() -> int:
+        try:
+            return int(next(iter(log_lines(localaws, "/aws/sagemaker/ProcessingJobs", "killed/")), 0))
+        except ClientError:
+            return 0
+
+    os.kill(wait_until(find), signal.SIGKILL)
+
+    reason = end_of_processing(localaws, "killed")["FailureReason"]
+    assert "killed by SIGKILL" in reason
+    assert reason.endswith("exit code: 137")
+
+
+def test_stop_and_time_limit_end_in_stopped(localaws: Any, sagemaker: Any) -> None:
+    limit = {"MaxRuntimeInSeconds": 1}
+    sagemaker.create_processing_job(
+        **processing_request("limited", "import time; time.sleep(60)", StoppingCondition=limit)
+    )
+    sagemaker.create_processing_job(**processing_request("stops", "import time; time.sleep(60)"))
+    sagemaker.stop_processing_job(ProcessingJobName="stops")
+
+    for name in ("limited", "stops"):
+        assert end_of_processing(localaws, name)["ProcessingJobStatus"] == "Stopped"
+
+
+def test_refusals_carry_aws_s_codes(sagemaker: Any) -> None:
+    request = processing_request("refused", "pass")
+    sagemaker.create_processing_job(**request)
+    outside = [processing_input("rows", "rows/", "input/rows")]
+    outside[0]["S3Input"]["LocalPath"] = "/etc"
+    twice = [processing_input("rows", "rows/", "input/rows")] * 2
+    for changes, code, text in (
+        ({}, "ResourceInUse", "must be unique"),
+        ({"ProcessingJobName": "a_b"}, "ValidationException", "regular expression pattern"),
+        ({"ProcessingJobName": "x", "ProcessingInputs": outside}, "ValidationException", "/opt/ml/processing"),
+        ({"ProcessingJobName": "y", "ProcessingInputs": twice}, "ValidationException", "unique"),
+    ):
+        with pytest.raises(ClientError) as error:
+            sagemaker.create_processing_job(**{**request, **changes})
+        assert error.value.response["Error"]["Code"] == code
+        assert text in error.value.response["Error"]["Message"]
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        sagemaker.describe_processing_job(ProcessingJobName="never")
+
+
+def test_list_filters_by_name_and_status(localaws: Any, sagemaker: Any) -> None:
+    for number in range(2):
+        sagemaker.create_processing_job(**processing_request(f"listed-{number}", "pass"))
+        end_of_processing(localaws, f"listed-{number}")
+
+    found = sagemaker.list_processing_jobs(NameContains="listed", StatusEquals="Completed")["ProcessingJobSummaries"]
+
+    assert sorted(it["ProcessingJobName"] for it in found) == ["listed-0", "listed-1"]
+    assert sagemaker.list_processing_jobs(NameContains="listed", StatusEquals="Failed")["ProcessingJobSummaries"] == []
