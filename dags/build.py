@@ -189,7 +189,7 @@ def model_build() -> None:
         print_log=False,
         config=training_job(
             _job_name("train"),
-            "include/jobs/train.py",
+            "include.jobs.train",
             **JOB,
             source_uri=f"{BUCKET}/{RELEASE}sourcedir.tar.gz",
             channels={"train": f"{DATASET}train.csv", "calibration": f"{DATASET}calibration.csv"},

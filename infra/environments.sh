@@ -46,7 +46,7 @@ make_environment() {
     echo "environments: making .venvs/$name from locks/$name.txt"
     "$UV" venv --quiet --allow-existing --python 3.12 ".venvs/$name" 2>".venvs/$name.log" ||
         fail "No Python 3.12 found, and uv could not bring it: install Python 3.12. (details: .venvs/$name.log)"
-    "$UV" pip sync --quiet --require-hashes --python ".venvs/$name" "locks/$name.txt" 2>".venvs/$name.log" ||
+    "$UV" pip sync --quiet --compile-bytecode --require-hashes --python ".venvs/$name" "locks/$name.txt" 2>".venvs/$name.log" ||
         fail "The packages of locks/$name.txt could not be installed: is there a network? (details: .venvs/$name.log)"
     echo "$sum" >"$stamp"
 }

@@ -19,7 +19,7 @@ CHANGE_SET_TIMEOUT_S = 300.0
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed", "The submitted information didn't contain")
 
 
-class StackFailed(Exception):  # noqa: N818 (it reads as a sentence where it is raised)
+class StackFailed(Exception):
     """A stack could not be deployed or deleted; the message says which resource failed first, and why."""
 
 
@@ -45,7 +45,7 @@ def deploy_stack(
 ) -> StackResult:
     """Create or update stack `name`; a template without changes is a success with `changed=False`.
 
-    Parameters that an existing stack has and that are not given here keep their value.
+    A parameter that is not given here keeps the value that the stack was once given, else has the template's default.
 
     Raises:
         StackFailed: the template was refused, a resource failed, the stack is busy, or `timeout_s` passed.
@@ -195,15 +195,27 @@ def _ready_stack(cloudformation: Any, name: str, waiter: _Waiter, say: Progress)
 def _parameters(
     cloudformation: Any, stack: dict[str, Any] | None, given: Mapping[str, str], template: Mapping[str, str | None]
 ) -> list[dict[str, Any]]:
-    """CloudFormation's list of parameters: those given, and those kept from the stack as it is."""
+    """CloudFormation's list of parameters: those given, and those that the stack was once given otherwise.
+
+    A value that was the old template's default is not kept, so that a new default takes effect.
+    """
     wanted: list[dict[str, Any]] = [
         {"ParameterKey": key, "ParameterValue": value} for key, value in sorted(given.items())
     ]
-    kept = {item["ParameterKey"] for item in (stack or {}).get("Parameters", [])} - set(given)
-    if kept:
-        known = {p["ParameterKey"] for p in cloudformation.get_template_summary(**template).get("Parameters", [])}
-        wanted += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept & known)]
-    return wanted
+    values = {item["ParameterKey"]: item.get("ParameterValue") for item in (stack or {}).get("Parameters", [])}
+    open_keys = values.keys() - given.keys()
+    if stack is None or not open_keys:
+        return wanted
+    old = _defaults(cloudformation, StackName=stack["StackName"])
+    new = _defaults(cloudformation, **template)
+    kept = sorted(key for key in open_keys & new.keys() if values[key] != old.get(key))
+    return wanted + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept]
+
+
+def _defaults(cloudformation: Any, **template: str | None) -> dict[str, str | None]:
+    """The parameters of a template, or of a stack's present one, with their defaults."""
+    found = cloudformation.get_template_summary(**template).get("Parameters", [])
+    return {item["ParameterKey"]: item.get("DefaultValue") for item in found}
 
 
 def _change_set_is_ready(cloudformation: Any, name: str, change_set: str, timeout_s: float, sleep: Sleep) -> bool:

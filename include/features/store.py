@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.features.schema import COLUMNS, EVENT_TIME, NAMES, RECORD_ID, TEXT_COLUMNS
+from include.features.schema import COLUMNS, EVENT_TIME, NAMES, OPTIONAL, RECORD_ID, TEXT_COLUMNS
 
 _STORE_COLUMNS = ("write_time", "api_invocation_time", "is_deleted")
 
@@ -56,23 +56,33 @@ def read_offline(paths: Iterable[Path], as_of: datetime) -> pd.DataFrame:
     the newest write time; where that one is a deletion there is no row.
 
     Raises:
-        ValueError: a file is no Parquet file, or has not the columns of the schema.
+        ValueError: a file is no Parquet file, or lacks a column of the schema.
     """
+    parts = [_read(path) for path in paths]
+    if not parts:
+        return pd.DataFrame(columns=list(COLUMNS))
+    import pyarrow as pa
+
+    try:
+        rows = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ValueError(f"the Parquet files of the offline store differ in their columns' types: {error}") from error
+    return _as_of(rows.reindex(columns=[*COLUMNS, *_STORE_COLUMNS]), as_of)
+
+
+def _read(path: Path) -> Any:
+    """The columns of one file that are ours; an optional feature may have none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    parts = []
-    for path in paths:
-        try:
-            parts.append(pq.read_table(pa.BufferReader(path.read_bytes()), columns=[*COLUMNS, *_STORE_COLUMNS]))
-        except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError) as error:
-            raise ValueError(f"{path.name} is not a Parquet file of this feature group: {error}") from error
-    if not parts:
-        return pd.DataFrame(columns=list(COLUMNS))
-    rows = pa.concat_tables(parts, promote_options="permissive").to_pandas()
-    if missing := [name for name in (*COLUMNS, *_STORE_COLUMNS) if name not in rows]:
-        raise ValueError(f"the offline store has no column {', '.join(missing)}")
-    return _as_of(rows, as_of)
+    try:
+        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path.name} is no Parquet file: {error}") from error
+    wanted = (*COLUMNS, *_STORE_COLUMNS)
+    if missing := [name for name in wanted if name not in table.column_names and name not in OPTIONAL]:
+        raise ValueError(f"{path.name} is not of this feature group: it has no column {', '.join(missing)}")
+    return table.select([name for name in wanted if name in table.column_names])
 
 
 def _as_of(rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:

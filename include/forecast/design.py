@@ -25,6 +25,7 @@ def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Ar
     mean_load = np.where(mean_load > 0, mean_load, np.nan)
     usual = column("load_42d")
     hrv_mean = column("hrv_7d") - column("hrv_7d_vs_60d")
+    hrv_mean = np.where(hrv_mean > 0, hrv_mean, np.nan)
     return np.column_stack(
         [
             horizon_days,

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from include.forecast.coverage import Coverage, judge
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
@@ -13,6 +14,8 @@ from include.forecast.rows import Rows
 from include.forecast.scores import Interval, Scores, by_athlete, interval, resample, score, skill
 
 METHODS = (PERSISTENCE, FORECASTER)
+FEWEST_WINDOWS = 3.0
+"""Independent windows with which an athlete counts in a bucket: two readings are no athlete's skill."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,19 @@ def evaluate(forecaster: Forecaster, test: Rows, seed: int) -> list[BucketResult
     bucket = bucket_index(test.horizon_days)
     results = []
     for index, name in enumerate(BUCKETS):
-        mine = bucket == index
+        mine = (bucket == index) & _enough(test, bucket == index)
         chosen = {method: one.where(mine) for method, one in scores.items()}
         results.append(_bucket(name, test.where(mine), chosen, seed + index))
     return results
+
+
+def _enough(rows: Rows, in_bucket: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    counted = []
+    for athlete in np.unique(rows.athlete[in_bucket]):
+        own = rows.where(in_bucket & (rows.athlete == athlete))
+        if independent_windows(own.athlete, own.origin_day, own.horizon_days) >= FEWEST_WINDOWS:
+            counted.append(athlete)
+    return np.isin(rows.athlete, counted)
 
 
 def _bucket(name: str, rows: Rows, scores: dict[str, Scores], seed: int) -> BucketResult:

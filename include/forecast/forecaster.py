@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MODEL_FILE = "xgboost-model"
 DESCRIPTION_FILE = "forecaster.json"
 FORECASTER, PERSISTENCE = "forecaster", "persistence"
-WHAT_IF = {"enabled": False, "reason": "planned training load is not an input of this model; it proved no gain"}
+WHAT_IF = {"enabled": False, "reason": "planned training load is not an input of this model"}
 
 
 class ForecasterError(ValueError):

@@ -8,7 +8,7 @@ from include.forecast.evaluation import BucketResult
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
 from include.forecast.horizon import BUCKETS, Array, bucket_index
 from include.forecast.rows import Rows
-from include.forecast.scores import by_athlete, interval, resample, score
+from include.forecast.scores import SMALLEST_SCORE, by_athlete, interval, resample, score, skill
 
 LEAST_CRPS_SKILL = 0.05
 LEAST_SHARE_NOT_WORSE = 0.6
@@ -44,7 +44,7 @@ class Gate:
 def judge_bucket(result: BucketResult) -> BucketVerdict:
     """Forecaster where it proved itself, else persistence; blocked where the bands of persistence are proven wrong."""
     if not result.methods:
-        return BucketVerdict(PERSISTENCE, "low", ("no test rows",), ())
+        return BucketVerdict(PERSISTENCE, "low", ("too few test readings",), ())
     reasons = _against_forecaster(result)
     served_by = PERSISTENCE if reasons else FORECASTER
     coverage = result.methods[served_by].coverage_90
@@ -61,7 +61,8 @@ def judge_bucket(result: BucketResult) -> BucketVerdict:
 def _against_forecaster(result: BucketResult) -> list[str]:
     crps, rmse = result.skills["crps"], result.skills["rmse"]
     coverage = result.methods[FORECASTER].coverage_90
-    loss = result.methods[FORECASTER].athlete_crps / np.maximum(result.methods[PERSISTENCE].athlete_crps, 1e-12) - 1.0
+    mine, theirs = (np.maximum(result.methods[m].athlete_crps, SMALLEST_SCORE) for m in (FORECASTER, PERSISTENCE))
+    loss = mine / theirs - 1.0
     not_worse, worst = float((loss <= 1e-9).mean()), int(np.argmax(loss))
     checks = (
         (len(result.athletes) >= FEWEST_ATHLETES, f"{len(result.athletes)} athletes, {FEWEST_ATHLETES} are needed"),
@@ -109,8 +110,8 @@ def worse_than_champion(candidate: Array, champion: Array, rows: Rows, seed: int
             continue
         new, old = by_athlete(candidate[mine], rows.athlete[mine]), by_athlete(champion[mine], rows.athlete[mine])
         shares = resample(len(new), seed + index)
-        loss = (shares @ new) / np.maximum(shares @ old, 1e-12) - 1.0
-        mean = float(new.mean() / max(old.mean(), 1e-12) - 1.0)
+        loss = -skill(new, old, shares)
+        mean = -float(skill(new, old, np.full((1, len(new)), 1.0 / len(new)))[0])
         if mean > 0.01 and interval(loss).low > 0:
             found.append(f"{name} d: CRPS {mean:.1%} worse than what serves now, beyond noise")
     return found

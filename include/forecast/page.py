@@ -13,9 +13,11 @@ th,td{text-align:right;padding:.25rem .5rem;border-bottom:1px solid #dde3e9}
 th:first-child,td:first-child{text-align:left}
 .yes{color:#11643a}.no{color:#a3231d}.muted{color:#55626f}svg{width:100%;height:auto}svg text{font:12px system-ui}
 """
+_ERROR_COLUMNS = ("CRPS", "of persistence", "RMSE", "of persistence", "90 % width")
+_BUCKET_COLUMNS = ("days", "answers", "rows", "athletes", *_ERROR_COLUMNS)
 _LIMITS = (
     "The watch's VO2max is itself an estimate, 3–10 % off the laboratory; what is forecast is the next readings.",
-    "Readings are mostly whole numbers that often stay: mean absolute error rewards 'no change', so the gate reads CRPS.",
+    "Readings are mostly whole numbers that often stay: mean absolute error rewards 'no change'; CRPS decides.",
     "Overlapping windows are not independent: intervals come from resampling athletes, not readings.",
     "Bands are tested on athletes and seasons of this data; a new watch or firmware can shift readings by a step.",
     "Associations, not effects: the planned training load is no input, what-if is off.",
@@ -104,9 +106,7 @@ def _chart(
 
 
 def _bucket_table(buckets: list[dict[str, Any]]) -> str:
-    head = (
-        "<tr><th>days<th>answers<th>rows<th>athletes<th>CRPS<th>of persistence<th>RMSE<th>of persistence<th>90 % width"
-    )
+    head = "<tr>" + "".join(f"<th>{name}" for name in _BUCKET_COLUMNS)
     rows = []
     for bucket in buckets:
         start = f"<tr><td>{bucket['bucket']}<td>{bucket['served_by']}<td>{bucket['n']}<td>{bucket['athletes']}"

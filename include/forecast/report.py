@@ -10,7 +10,7 @@ from include.forecast.forecaster import FORECASTER, PERSISTENCE, WHAT_IF, Foreca
 from include.forecast.gate import Gate
 from include.forecast.horizon import BUCKETS, Array, bucket_index
 from include.forecast.rows import Rows
-from include.forecast.scores import by_athlete, resample
+from include.forecast.scores import SMALLEST_SCORE, by_athlete, resample
 
 
 def evaluation_document(
@@ -124,7 +124,8 @@ def _athletes(results: list[BucketResult]) -> dict[str, Any]:
     for result in results:
         for index, athlete in enumerate(result.athletes):
             theirs = {method: float(result.methods[method].athlete_crps[index]) for method in METHODS}
-            skill = 1.0 - theirs[FORECASTER] / max(theirs[PERSISTENCE], 1e-12)
+            floored = {method: max(value, SMALLEST_SCORE) for method, value in theirs.items()}
+            skill = 1.0 - floored[FORECASTER] / floored[PERSISTENCE]
             table.setdefault(athlete, {})[result.name] = skill
     return table
 

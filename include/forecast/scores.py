@@ -12,6 +12,9 @@ from include.forecast.intervals import crps
 from include.forecast.rows import Rows
 
 RESAMPLES = 2000
+SMALLEST_SCORE = 0.05
+"""ml/kg/min, half a step of a precise reading: a flat series makes persistence's score 0, and a skill against 0 means
+nothing."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def resample(athletes: int, seed: int) -> Array:
 
 def skill(method: Array, reference: Array, shares: Array, root: bool = False) -> Array:
     """1 - score / reference for each row of shares, from athletes' mean scores; `root` for mean squared errors."""
-    ratio = (shares @ method) / np.maximum(shares @ reference, 1e-12)
+    floor = SMALLEST_SCORE**2 if root else SMALLEST_SCORE
+    ratio = np.maximum(shares @ method, floor) / np.maximum(shares @ reference, floor)
     gained: Array = 1.0 - (np.sqrt(ratio) if root else ratio)
     return gained
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -37,7 +38,7 @@ def _context() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
     import great_expectations as gx
 
-    context = gx.get_context(mode="ephemeral")
+    context: Any = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     return context
 
@@ -45,8 +46,6 @@ def _context() -> Any:
 def _check(context: Any, table: str, tables: Mapping[str, Tables]) -> tuple[pd.DataFrame, pd.Series, str]:
     """All athletes' rows of a table, the reason of each rejected row (by the frame's index), and the result page."""
     import great_expectations as gx
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
 
     parts = [found.frames()[table] for found in tables.values()]
     parts = [part for part in parts if len(part)] or parts[:1]
@@ -56,13 +55,18 @@ def _check(context: Any, table: str, tables: Mapping[str, Tables]) -> tuple[pd.D
     asset = context.data_sources.add_pandas(table).add_dataframe_asset(table)
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     result = batch.validate(suite, result_format={"result_format": "COMPLETE"})
-    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
-    return frame, _reasons(frame, rules, result), page
+    return frame, _reasons(rules, result), _page(result)
+
+
+def _page(result: Any) -> str:
+    """Great Expectations' own page of a result."""
+    renderer: Any = import_module("great_expectations.render.renderer")
+    view: Any = import_module("great_expectations.render.view")
+    return str(view.DefaultJinjaPageView().render(renderer.ValidationResultsPageRenderer().render(result)))
 
 
 def _expectation(rule: Rule) -> Any:
-    from great_expectations import expectations as gxe
-
+    gxe: Any = import_module("great_expectations.expectations")
     if isinstance(rule, Between):
         return gxe.ExpectColumnValuesToBeBetween(column=rule.column, min_value=rule.low, max_value=rule.high)
     if isinstance(rule, Known):
@@ -72,7 +76,7 @@ def _expectation(rule: Rule) -> Any:
     return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns))
 
 
-def _reasons(frame: pd.DataFrame, rules: tuple[Rule, ...], result: Any) -> pd.Series:
+def _reasons(rules: tuple[Rule, ...], result: Any) -> pd.Series:
     """Every broken rule of each rejected row, joined.
 
     Raises:

@@ -23,11 +23,11 @@ TIME_TO_ANSWER_S = 20.0
 """Kept back at the end of the Lambda's time."""
 
 
-class StackBusy(Exception):  # noqa: N818 (it reads as a sentence where it is raised)
+class StackBusy(Exception):
     """The endpoint stack is at work for something else: Lambda tries the event again later."""
 
 
-class NotApproved(Exception):  # noqa: N818
+class NotApproved(Exception):
     """The model package is not approved, or there is none that is."""
 
 

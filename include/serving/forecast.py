@@ -77,12 +77,14 @@ def what_if_is_off(athlete_id: str) -> str:
 
 def endpoint_state() -> str:
     """`serving`, `starting`, `failed` or `stopped`."""
-    if deployment.serving() is not None:
-        return "serving"
-    state = cache.get("endpoint", _endpoint_status, deployment.SERVING_AGE_S)
-    return {"Creating": "starting", "Updating": "starting", "InService": "starting", "Failed": "failed"}.get(
-        state, "stopped"
-    )
+    return "serving" if deployment.serving() is not None else _state_of_endpoint()
+
+
+def _state_of_endpoint() -> str:
+    """`starting`, `failed` or `stopped`; an endpoint in service whose stack is not complete yet is starting."""
+    status = cache.get("endpoint", _endpoint_status, deployment.SERVING_AGE_S)
+    states = {"Creating": "starting", "Updating": "starting", "InService": "starting", "Failed": "failed"}
+    return states.get(status, "stopped")
 
 
 def _latest(athlete_id: str) -> Latest:
@@ -144,7 +146,7 @@ def _endpoint_status() -> str:
 
 
 def _not_served() -> Problem:
-    if endpoint_state() in ("starting", "serving"):
+    if _state_of_endpoint() == "starting":
         return _unavailable("The model is starting", "The endpoint is being started, which takes a few minutes.")
     return _unavailable(
         "No model is served",
@@ -168,7 +170,7 @@ def _document(
 ) -> dict[str, Any]:
     as_of, features = latest.as_of, latest.features
     age_days = round(features["reading_age_days"] or 0)
-    reason = low_confidence_reason(features)
+    reason = low_confidence_reason(features, served.get("low_confidence") or {}, len(predictions))
     return {
         "athlete_id": athlete_id,
         "sport": latest.sport,
@@ -189,17 +191,31 @@ def _document(
     }
 
 
-def low_confidence_reason(features: Mapping[str, float | None]) -> str | None:
-    """Why the forecast is to be taken with care, in plain words; None where the history is long enough."""
-    reasons = []
+def low_confidence_reason(
+    features: Mapping[str, float | None], hardly_tested: Mapping[str, str], days: int
+) -> str | None:
+    """Why the forecast of so many days is to be taken with care, in plain words; None where nothing speaks against it.
+
+    `hardly_tested` is what the model says of itself: a reason for each bucket of horizons (`29-42`) with few tests.
+    """
+    lacks = _lacks(features)
+    sentences = [f"Short history: {'; '.join(lacks)}."] if lacks else []
+    for bucket, reason in hardly_tested.items():
+        if int(bucket.split("-")[0]) <= days:
+            sentences.append(f"Days {bucket.replace('-', '–')}: {reason}.")
+    return " ".join(sentences) or None
+
+
+def _lacks(features: Mapping[str, float | None]) -> list[str]:
+    """What an athlete's history lacks for a forecast of full confidence."""
+    lacks = []
     history_days = round(features["history_days"] or 0)
-    if features["load_42d"] is None:
-        reasons.append("there is no training load")
-    elif history_days < ENOUGH_LOAD_DAYS:
-        reasons.append(f"there are {history_days} days of training, {ENOUGH_LOAD_DAYS} are enough")
     readings = round(features["readings"] or 0)
+    if features["load_42d"] is None:
+        lacks.append("there is no training load")
+    elif history_days < ENOUGH_LOAD_DAYS:
+        lacks.append(f"there are {history_days} days of training, {ENOUGH_LOAD_DAYS} are enough")
     if readings < ENOUGH_READINGS:
-        reasons.append(
-            f"there {'is 1 reading' if readings == 1 else f'are {readings} readings'}, {ENOUGH_READINGS} are enough"
-        )
-    return f"Short history: {'; '.join(reasons)}." if reasons else None
+        have = "there is 1 reading" if readings == 1 else f"there are {readings} readings"
+        lacks.append(f"{have}, {ENOUGH_READINGS} are enough")
+    return lacks

@@ -10,7 +10,7 @@ Response = dict[str, Any]
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class Problem(Exception):  # noqa: N818 (the name of the format)
+class Problem(Exception):
     """Ends a request with an error that its caller can act on: what is wrong, and what to do."""
 
     def __init__(

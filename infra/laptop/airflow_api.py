@@ -12,7 +12,7 @@ ENDED = ("success", "failed")
 ACTIVE = ("running", "queued", "deferred", "up_for_retry", "up_for_reschedule")
 
 
-class RunFailed(Exception):  # noqa: N818 (it reads as a sentence where it is raised)
+class RunFailed(Exception):
     """A DAG run ended as failed, or did not come or end in time."""
 
     def __init__(self, message: str, dag_id: str, run_id: str | None = None) -> None:

@@ -30,7 +30,7 @@ from infra.laptop.supervisor import Supervisor, end_leftovers
 E2E_FOLDER_KEPT_ON_FAILURE = "the state is kept in {}"
 
 
-class Interrupted(Exception):  # noqa: N818 (it is no error)
+class Interrupted(Exception):
     """Ctrl-C, or SIGTERM."""
 
 

@@ -47,7 +47,7 @@ exit status
   0 stopped by SIGTERM or SIGINT; 2 the port is taken, the state folder is in use or cannot be read."""
 
 
-class CannotStart(Exception):  # noqa: N818 - a reason, told and done
+class CannotStart(Exception):
     """Why the server cannot start, in one line."""
 
 

@@ -9,7 +9,7 @@ DRAIN_MAX_BYTES = 1024 * 1024
 """An unread rest larger than this closes the connection instead of being read."""
 
 
-class BadRequest(Exception):  # noqa: N818 - HTTP calls it so
+class BadRequest(Exception):
     """A request that cannot be read; `status` is its HTTP status."""
 
     def __init__(self, status: int, text: str) -> None:

@@ -14,7 +14,7 @@ MIN_BATCHES = 2
 """So that two workers share the work of few athletes."""
 
 
-class AthletesFailed(Exception):  # noqa: N818 (it reads as a sentence where it is raised)
+class AthletesFailed(Exception):
     """The work failed for some of the athletes; the message names them, each with the reason."""
 
 

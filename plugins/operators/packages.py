@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from include.settings import Settings
 
 
-class NoPackage(Exception):  # noqa: N818 (it reads as a sentence where it is raised)
+class NoPackage(Exception):
     """There is no approved package to serve."""
 
 
-class EndpointFailed(Exception):  # noqa: N818
+class EndpointFailed(Exception):
     """The endpoint stack failed."""
 
 

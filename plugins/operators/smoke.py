@@ -13,7 +13,7 @@ NO_FORECAST = (404, 409)
 TIMEOUT_S = 30
 
 
-class SmokeTestFailed(Exception):  # noqa: N818
+class SmokeTestFailed(Exception):
     """The API did not answer with a forecast."""
 
 

@@ -29,7 +29,13 @@ def history(as_of: date, days: int = 700) -> dict[str, Any]:
         today = max(0.0, 55 + 30 * math.sin(n / 45) + 45 * (n * 7919 % 100 / 50 - 1))
         ctl, atl = ctl + (today - ctl) / 42, atl + (today - atl) / 7
         load.append(
-            {"day": day.isoformat(), "ctl": round(ctl, 1), "atl": round(atl, 1), "tsb": round(ctl - atl, 1), "load": today}
+            {
+                "day": day.isoformat(),
+                "ctl": round(ctl, 1),
+                "atl": round(atl, 1),
+                "tsb": round(ctl - atl, 1),
+                "load": today,
+            }
         )
         if n % 4 == 0:
             value = 49.8 + (n - 696) / 300 + 1.6 * math.sin((n - 696) / 60)
@@ -70,7 +76,9 @@ def forecast(as_of: date, *, sport: str = "running", confidence: str = "normal")
         "as_of": as_of.isoformat(),
         "last_reading": {"vo2max": 49.8, "day": (as_of - timedelta(days=3)).isoformat(), "age_days": 3},
         "confidence": confidence,
-        "confidence_reason": "Short history: there are 40 days of training, 120 are enough." if confidence == "low" else None,
+        "confidence_reason": "Short history: there are 40 days of training, 120 are enough."
+        if confidence == "low"
+        else None,
         "model": {"version": "20261123t235900z", "dataset_version": "20261123t230000z"},
         "days": days,
         "what_if": {"enabled": False, "reason": "planned training load proved no gain"},
@@ -95,7 +103,9 @@ class Stub:
 
     def problem(self, path: str, status: int, title: str, detail: str, **more: Any) -> None:
         headers = {"Retry-After": str(more.pop("retry_after"))} if "retry_after" in more else {}
-        self.answer(path, {"type": "about:blank", "title": title, "status": status, "detail": detail} | more, status, headers)
+        self.answer(
+            path, {"type": "about:blank", "title": title, "status": status, "detail": detail} | more, status, headers
+        )
 
 
 @pytest.fixture
@@ -112,7 +122,9 @@ def stub() -> Iterator[Stub]:
                 return
             key = self.headers.get("x-api-key")
             found.keys_seen.append(key)
-            status, headers, document = found.answers.get(path.removeprefix(BASE), (404, {}, {"title": "?", "detail": path}))
+            status, headers, document = found.answers.get(
+                path.removeprefix(BASE), (404, {}, {"title": "?", "detail": path})
+            )
             if key != KEY:
                 status, headers = 403, {}
                 document = {"title": "API key needed", "status": 403, "detail": "Send a key.", "field": "x-api-key"}

@@ -17,7 +17,11 @@ def faults(operation: str, request: dict[str, Any]) -> str:
     return ParamValidator().validate(request, shape).generate_report()
 
 
-COMMON = {"image": "i", "role_arn": "arn:aws:iam::123456789012:role/garmin-forecast-sagemaker", "instance_type": "ml.m5.large"}
+COMMON = {
+    "image": "i",
+    "role_arn": "arn:aws:iam::123456789012:role/garmin-forecast-sagemaker",
+    "instance_type": "ml.m5.large",
+}
 
 
 def test_a_processing_request_is_what_sagemaker_takes() -> None:
@@ -40,12 +44,12 @@ def test_a_job_without_arguments_names_none() -> None:
 
 def test_a_training_request_is_what_sagemaker_takes() -> None:
     request = training_job(
-        "t-1", "include/jobs/train.py", **COMMON, source_uri="s3://b/s.tar.gz", channels={"train": "s3://b/train.csv"},
+        "t-1", "include.jobs.train", **COMMON, source_uri="s3://b/s.tar.gz", channels={"train": "s3://b/train.csv"},
         output_uri="s3://b/m/", metrics={"crps": "crps=([0-9.]+)"}, hyperparameters={"seed": 7},
     )  # fmt: skip
     assert faults("CreateTrainingJob", request) == ""
     assert {name: json.loads(value) for name, value in request["HyperParameters"].items()} == {
-        "sagemaker_program": "include/jobs/train.py",
+        "sagemaker_program": "include.jobs.train",
         "sagemaker_submit_directory": "s3://b/s.tar.gz",
         "seed": 7,
     }

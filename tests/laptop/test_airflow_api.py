@@ -119,7 +119,11 @@ def test_the_tail_of_a_log_holds_the_traceback(airflow: FakeAirflow, api: Airflo
             "event": "Task failed with exception",
             "level": "error",
             "error_detail": [
-                {"exc_type": "ValueError", "exc_value": "bad", "frames": [{"filename": "x.py", "lineno": 3, "name": "f"}]}
+                {
+                    "exc_type": "ValueError",
+                    "exc_value": "bad",
+                    "frames": [{"filename": "x.py", "lineno": 3, "name": "f"}],
+                }
             ],
         },
     ]

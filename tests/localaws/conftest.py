@@ -1,12 +1,10 @@
 """A real local AWS, a process of its own on a free port, for a test module."""
 
-import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 

@@ -117,7 +117,7 @@ class TrainingRun:
 
     def _launch(self, host: str, python: Path) -> Launch:
         threads = threads_per_process(len(self._hosts))
-        module = self._module(host)
+        module = script_mode.module_of(str(self._hyperparameters[script_mode.PROGRAM]))
         variables = script_mode.environment(
             self._host(host), self._hyperparameters, self._channels(), threads, self._request["TrainingJobName"]
         )
@@ -132,18 +132,6 @@ class TrainingRun:
         arguments = script_mode.user_arguments(self._hyperparameters)
         command = script_mode.command(str(python), module, arguments)
         return Launch(self._tree(host), command, environment, script_mode.CODE_DIR)
-
-    def _module(self, host: str) -> str:
-        module = script_mode.module_of(str(self._hyperparameters[script_mode.PROGRAM]))
-        if "/" in module:
-            dotted = module.replace("/", ".")
-            self._log.write(
-                host,
-                f"local AWS: warning: the XGBoost container runs `python -m {module}`, which finds no module; "
-                f"on AWS set sagemaker_program to '{dotted}'",
-            )
-            return dotted
-        return module
 
     def _judge(self, ended: Ended) -> TrainingEnd:
         if ended.timed_out:

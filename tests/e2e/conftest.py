@@ -1,0 +1,101 @@
+"""A whole deployment, started as `make run` starts it, on a state and ports of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from infra.laptop.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+SOURCE = "synthetic:athletes=3,years=2,seed=7"
+
+
+class Laptop:
+    """A running `python -m infra.laptop run`."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.port_aws = free_port()
+        self.lines: list[str] = []
+        command = [sys.executable, "-m", "infra.laptop", "run", "--source", SOURCE, "--state", str(state)]
+        ports = ["--port-aws", str(self.port_aws), "--port-airflow", str(free_port())]
+        self.process = subprocess.Popen(
+            [*command, *ports], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(line.rstrip() for line in self.process.stdout)
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_until(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
+        """The first true value of `condition`; fails with the output when the deployment ends or time is up."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert self.process.poll() is None, f"ended while waiting for {what}:\n{self.output}"
+            assert time.monotonic() < deadline, f"no {what} within {seconds:.0f} s:\n{self.output}"
+            time.sleep(0.1)
+        return value
+
+    def wait_for(self, text: str, seconds: float = 300) -> None:
+        self.wait_until(lambda: text in self.output, text, seconds)
+
+    def pid(self, component: str) -> int:
+        kept = json.loads((self.state / "processes.json").read_text())
+        return next(int(row["pid"]) for row in kept if row["name"] == component)
+
+    def kill(self, component: str) -> None:
+        os.kill(self.pid(component), signal.SIGKILL)
+
+    def job(self, words: str) -> psutil.Process | None:
+        """The process of a SageMaker job that runs now, by words of its command line."""
+        for process in psutil.Process(self.pid("local-aws")).children(recursive=True):
+            try:
+                if words in " ".join(process.cmdline()) and not process.children():
+                    return process
+            except psutil.Error:
+                continue
+        return None
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=f"http://127.0.0.1:{self.port_aws}",
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+    def stop(self) -> list[int]:
+        """End it as Ctrl-C does; ids of processes that it left behind."""
+        started = [row["pid"] for row in json.loads((self.state / "processes.json").read_text())]
+        children = [
+            child.pid for pid in started if psutil.pid_exists(pid) for child in psutil.Process(pid).children(True)
+        ]
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+        return [pid for pid in (*started, *children) if psutil.pid_exists(pid)]
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Laptop]:
+    running = Laptop(tmp_path / "state")
+    yield running
+    if running.process.poll() is None:
+        running.process.terminate()
+        running.process.wait(90)

@@ -1,0 +1,44 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SPORT
+
+
+def feature_rows(athletes=6, days=900, seed=1, every=4, start="2022-01-01", reverting=0.0) -> pd.DataFrame:
+    """Feature rows of athletes whose fitness wanders; `reverting` pulls each reading's surprise back within weeks."""
+    rng = np.random.default_rng(seed)
+    return pd.concat(
+        [_one(f"athlete-{index}", days, rng, every, start, reverting) for index in range(athletes)], ignore_index=True
+    )
+
+
+def _one(name, days, rng, every, start, reverting):
+    calendar = pd.date_range(start, periods=days)
+    reading = np.sort(rng.choice(days, days // every, replace=False))
+    level = 50 + np.cumsum(rng.normal(0, 0.05, days))
+    value = np.round(level + reverting * rng.normal(0, 1, days), 1)
+    position = np.searchsorted(reading, np.arange(days), side="right") - 1
+    last = np.where(position >= 0, value[reading[np.maximum(position, 0)]], np.nan)
+    readings = pd.Series(np.nan, index=range(days))
+    readings.iloc[reading] = value[reading]
+    frame = pd.DataFrame({column: rng.normal(size=days) for column in NAMES})
+    frame["vo2max_last"] = last
+    frame["reading_age_days"] = np.where(position >= 0, np.arange(days) - reading[np.maximum(position, 0)], np.nan)
+    for window in (30, 90):
+        frame[f"reading_mean_{window}d_gap"] = readings.rolling(window, min_periods=1).mean().ffill() - last
+    frame["reading_mean_all_gap"] = readings.expanding().mean().ffill() - last
+    frame["reading_volatility"] = 1.0 + 0.2 * rng.random()
+    frame["reading_pairs"] = (position + 1.0).astype(float)
+    frame["readings"] = position + 1.0
+    frame["reading_history_days"] = np.arange(days, dtype=float)
+    frame["load_mean"], frame["load_42d"], frame["hrv_7d"] = 60.0, 60.0, 60.0
+    frame[RECORD_ID] = name
+    frame[EVENT_TIME] = calendar.strftime("%Y-%m-%dT00:00:00Z")
+    frame[SPORT] = "running"
+    return frame[[RECORD_ID, EVENT_TIME, SPORT, *NAMES]]
+
+
+@pytest.fixture(scope="session")
+def make_features():
+    return feature_rows

@@ -1,0 +1,106 @@
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from include.features.schema import NAMES
+from include.forecast.forecaster import FORECASTER, PERSISTENCE
+from include.forecast.split import choose_cuts, split
+from include.forecast.targets import make_rows
+from include.forecast.training import train_forecaster
+from include.jobs import inference
+
+FEATURES = dict.fromkeys(NAMES, 1.0) | {"vo2max_last": 50.0, "reading_age_days": 2.0, "reading_mean_30d_gap": -3.0}
+ALL_DAYS = list(range(1, 43))
+
+
+@pytest.fixture(scope="module")
+def model(make_features, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    rows = make_rows(make_features(reverting=0.8))
+    folds = split(rows, choose_cuts(rows))
+    train_forecaster(folds["train"], folds["calibration"], 7, {"model_version": "m1"}).save(folder)
+    served_by = {"1-7": PERSISTENCE, "8-14": PERSISTENCE, "15-28": FORECASTER, "29-42": FORECASTER}
+    gate = {"served_by": served_by, "low_confidence": {"8-14": "few"}}
+    (folder / "gate.json").write_text(json.dumps(gate))
+    return inference.model_fn(str(folder))
+
+
+def ask(model, *instances):
+    body = json.dumps({"instances": list(instances)})
+    return json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(body), model)))
+
+
+def test_an_answer_for_each_day_says_who_gave_it(model):
+    answer = ask(model, {"features": FEATURES, "horizons": ALL_DAYS})
+    days = answer["predictions"][0]
+    assert [day["horizon_days"] for day in days] == ALL_DAYS
+    assert [day["served_by"] for day in days] == [PERSISTENCE] * 14 + [FORECASTER] * 28
+    assert all(day["vo2max"] == 50.0 for day in days[:14])
+    assert days[-1]["vo2max"] != 50.0
+    for day in days:
+        assert day["low_90"] <= day["low_80"] <= day["vo2max"] <= day["high_80"] <= day["high_90"]
+    assert answer["model"]["version"] == "m1"
+    assert answer["model"]["low_confidence"] == {"8-14": "few"}
+    assert answer["model"]["what_if"]["enabled"] is False
+
+
+def test_bands_never_narrow_with_the_horizon(model):
+    for served_by in (PERSISTENCE, FORECASTER):
+        only = dataclasses.replace(model, served_by=dict.fromkeys(model.served_by, served_by))
+        days = ask(only, {"features": FEATURES, "horizons": ALL_DAYS})["predictions"][0]
+        widths = [day["high_90"] - day["low_90"] for day in days]
+        assert np.all(np.diff(widths) >= -0.003)
+
+
+def test_a_batch_is_its_instances(model):
+    other = FEATURES | {"vo2max_last": 40.0, "hrv_7d": None}
+    both = ask(model, {"features": FEATURES, "horizons": [7, 42]}, {"features": other, "horizons": [30]})["predictions"]
+    assert both[0] == ask(model, {"features": FEATURES, "horizons": [7, 42]})["predictions"][0]
+    assert both[1] == ask(model, {"features": other, "horizons": [30]})["predictions"][0]
+
+
+def test_without_a_gate_persistence_answers(make_features, tmp_path):
+    rows = make_rows(make_features(athletes=3, days=300))
+    train_forecaster(rows, rows, 7, {}).save(tmp_path)
+    assert set(inference.model_fn(str(tmp_path)).served_by.values()) == {PERSISTENCE}
+
+
+@pytest.mark.parametrize(
+    ("features", "words"),
+    [
+        ({"vo2max_last": None}, "instance 0: features: vo2max_last"),
+        ({"load_7d": math.inf}, "load_7d is infinite"),
+        ({"pace": 4.0}, "unknown feature 'pace'"),
+        ({"readings": math.nan}, "readings is not a number"),
+    ],
+)
+def test_wrong_features_are_refused_by_name(features, words):
+    body = json.dumps({"instances": [{"features": FEATURES | features, "horizons": [1]}]})
+    with pytest.raises(ValueError, match=words):
+        inference.input_fn(body)
+
+
+@pytest.mark.parametrize("horizons", [[], [0], [43], [1.5], ["1"], [True], None, 7])
+def test_wrong_horizons_are_refused(horizons):
+    body = json.dumps({"instances": [{"features": FEATURES, "horizons": horizons}]})
+    with pytest.raises(ValueError, match="whole days from 1 to 42"):
+        inference.input_fn(body)
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"instances": []}', '{"instances": [3]}', '{"instances": {"a": 1}}'])
+def test_a_request_of_another_shape_is_refused(body):
+    with pytest.raises(ValueError, match=r"JSON|instances|instance 0"):
+        inference.input_fn(body)
+
+
+def test_content_types():
+    good = json.dumps({"instances": [{"features": FEATURES, "horizons": [1]}]})
+    assert len(inference.input_fn(good.encode(), "application/json; charset=utf-8")) == 1
+    with pytest.raises(ValueError, match="text/csv"):
+        inference.input_fn("1,2", "text/csv")
+    assert inference.output_fn({}, "*/*") == "{}"
+    with pytest.raises(ValueError, match="text/csv"):
+        inference.output_fn({}, "text/csv")

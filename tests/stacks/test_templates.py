@@ -1,0 +1,192 @@
+"""The templates: lint, names, least privilege, and that they say what code and specification say."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.deploy.project import stack_parameters
+from include.deploy.release import STACKS, public_specification, specification, stack_template
+from include.features import schema
+from include.settings import Settings
+from tests.stacks.templates import NAMES, load, template
+
+SETTINGS = Settings(project="garmin-forecast", account_id="123456789012")
+NO_RESOURCE = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
+"""Actions that AWS defines no resources for."""
+
+
+def roles() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in NAMES:
+        for logical_id, resource in template(name)["Resources"].items():
+            if resource["Type"] == "AWS::IAM::Role":
+                yield f"{name}.{logical_id}", resource["Properties"]
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    for role, properties in roles():
+        assert "ManagedPolicyArns" not in properties, f"{role}: managed policies allow more than we need"
+        for policy in properties["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield role, statement
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_released_templates_are_clean(tmp_path: Path) -> None:
+    for name in STACKS:
+        (tmp_path / f"{name}.yaml").write_text(stack_template(name))
+    cfn_lint = Path(sys.executable).parent / "cfn-lint"
+    done = subprocess.run([cfn_lint, *tmp_path.glob("*.yaml")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_allowed_action_is_written_out() -> None:
+    for role, statement in statements():
+        assert statement["Effect"] == "Allow"
+        for action in listed(statement["Action"]):
+            assert re.fullmatch(r"[a-z0-9]+:[A-Z][A-Za-z0-9]+", action), f"{role}: {action}"
+
+
+OURS = ("${Project}", "${BucketName}", "${FeatureGroupName}", "${ImageAccount}", "log-group:/aws/sagemaker/")
+OWN_REFERENCES = (
+    {"Ref": "JobRoleArn"},
+    {"Fn::GetAtt": ["Undelivered", "Arn"]},
+    {"Fn::GetAtt": ["EndpointStackRole", "Arn"]},
+)
+
+
+def test_every_resource_is_one_of_ours() -> None:
+    found = 0
+    for role, statement in statements():
+        for resource in listed(statement["Resource"]):
+            found += 1
+            if resource == "*":
+                assert set(listed(statement["Action"])) <= NO_RESOURCE, f"{role}: {statement}"
+            elif resource not in OWN_REFERENCES:
+                assert any(name in resource["Fn::Sub"] for name in OURS), f"{role}: {resource}"
+    assert found > 30
+
+
+def test_a_role_is_passed_only_to_the_service_that_needs_it() -> None:
+    passes = [(role, s) for role, s in statements() if "iam:PassRole" in listed(s["Action"])]
+    assert len(passes) == 2
+    for role, statement in passes:
+        assert statement["Condition"]["StringEquals"]["iam:PassedToService"] in (
+            "sagemaker.amazonaws.com",
+            "cloudformation.amazonaws.com",
+        ), role
+        assert statement["Resource"] != "*"
+
+
+def test_parameters_are_pascal_case_and_guarded() -> None:
+    for name in NAMES:
+        for parameter, said in template(name)["Parameters"].items():
+            assert re.fullmatch(r"([A-Z][a-z0-9]*)+", parameter), f"{name}.{parameter}"
+            guarded = {"AllowedPattern", "AllowedValues", "MinValue"} & set(said)
+            assert guarded, f"{name}.{parameter} takes anything"
+
+
+def test_defaults_fit_their_own_patterns() -> None:
+    for name in NAMES:
+        for parameter, said in template(name)["Parameters"].items():
+            if "AllowedPattern" in said and "Default" in said:
+                assert re.fullmatch(said["AllowedPattern"], said["Default"]), f"{name}.{parameter}"
+
+
+@pytest.mark.parametrize("name", ["data", "features", "ml", "serving"])
+def test_the_settings_give_every_parameter_that_has_no_default(name: str) -> None:
+    declared = template(name)["Parameters"]
+    given = stack_parameters(SETTINGS, name, "0123456789abcdef")
+    assert set(given) <= set(declared)
+    assert {key for key, said in declared.items() if "Default" not in said} <= set(given)
+    for key, value in given.items():
+        assert re.fullmatch(declared[key].get("AllowedPattern", ".*"), value), key
+
+
+def test_the_feature_group_is_that_of_the_schema() -> None:
+    group = template("features")["Resources"]["AthleteDay"]["Properties"]
+    expected = [
+        {"FeatureName": name, "FeatureType": "String" if name in schema.TEXT_COLUMNS else "Fractional"}
+        for name in schema.COLUMNS
+    ]
+    assert group["FeatureDefinitions"] == expected
+    assert group["RecordIdentifierFeatureName"] == schema.RECORD_ID
+    assert group["EventTimeFeatureName"] == schema.EVENT_TIME
+
+
+def test_names_are_those_of_the_settings() -> None:
+    def sub(text: str) -> str:
+        return text.replace("${Project}", SETTINGS.project)
+
+    assert (
+        sub(template("ml")["Resources"]["JobRole"]["Properties"]["RoleName"]["Fn::Sub"])
+        == SETTINGS.job_role_arn.split("/")[1]
+    )
+    group = template("ml")["Resources"]["ModelPackageGroup"]["Properties"]["ModelPackageGroupName"]["Fn::Sub"]
+    assert sub(group) == SETTINGS.model_package_group
+    assert (
+        sub(template("endpoint")["Resources"]["Endpoint"]["Properties"]["EndpointName"]["Fn::Sub"]) == SETTINGS.endpoint
+    )
+
+
+def test_the_bucket_is_private_encrypted_and_versioned() -> None:
+    resources = template("data")["Resources"]
+    bucket = resources["Bucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert bucket["BucketEncryption"]
+    (statement,) = resources["TlsOnly"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_the_api_is_the_specification_and_a_change_of_it_a_new_deployment() -> None:
+    resources = load(stack_template("serving"))["Resources"]
+    assert resources["Api"]["Properties"]["Body"] == json.loads(json.dumps(specification()))
+    (deployment,) = [name for name, r in resources.items() if r["Type"] == "AWS::ApiGateway::Deployment"]
+    assert re.fullmatch(r"ApiDeployment[0-9a-f]{10}", deployment)
+    assert resources["Stage"]["Properties"]["DeploymentId"] == {"Ref": deployment}
+
+
+def test_a_changed_specification_renames_the_deployment(tmp_path: Path) -> None:
+    for name in ("infra/stacks/serving.yaml", "include/serving/openapi.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(Path(name).read_text())
+    spec = tmp_path / "include/serving/openapi.yaml"
+    before = stack_template("serving", tmp_path)
+    assert before == stack_template("serving", tmp_path)
+    spec.write_text(spec.read_text().replace("title: Fitness forecast", "title: Fitness"))
+    names = [re.findall(r"ApiDeployment\w{10}", text)[0] for text in (before, stack_template("serving", tmp_path))]
+    assert names[0] != names[1]
+
+
+def test_every_route_but_page_health_and_specification_needs_a_key() -> None:
+    for path, methods in specification()["paths"].items():
+        for method, operation in methods.items():
+            open_to_all = path in ("/", "/health", "/openapi.json")
+            assert ("security" in operation) != open_to_all, f"{method} {path}"
+            assert operation["x-amazon-apigateway-integration"]["type"] == "aws_proxy"
+
+
+def test_gateway_responses_are_problems() -> None:
+    for name, response in specification()["x-amazon-apigateway-gateway-responses"].items():
+        (text,) = response["responseTemplates"].values()
+        filled = text.replace("$context.error.messageString", '"why"').replace("$context.requestId", "r")
+        problem = json.loads(filled)
+        assert {"type", "title", "detail", "request_id"} <= set(problem), name
+        if "statusCode" in response:
+            assert problem["status"] == int(response["statusCode"]), name
+        assert response["responseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+
+
+def test_the_public_specification_holds_nothing_of_the_gateway() -> None:
+    public = json.dumps(public_specification(specification()))
+    assert "x-amazon" not in public and "Fn::Sub" not in public
+    assert set(public_specification(specification())["paths"]) == set(specification()["paths"])
