@@ -53,11 +53,8 @@ def weight_row(item: Fields) -> Row | None:
 
 def max_met_readings(item: Fields) -> list[Row]:
     """A row of `maxmet/daily`: a reading for each sport that Garmin recomputed, by the reading's own date."""
-    return [
-        _reading(item.part(block), sport, _precise(item.part(block)))
-        for block, sport in (("generic", "running"), ("cycling", "cycling"))
-        if item.item.get(block) is not None
-    ]
+    blocks = ((item.part(block), sport) for block, sport in (("generic", "running"), ("cycling", "cycling")))
+    return [_reading(block, sport, _precise(block)) for block, sport in blocks]
 
 
 def export_reading(item: Fields) -> list[Row]:

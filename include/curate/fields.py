@@ -76,13 +76,25 @@ class Fields:
 
     def part(self, name: str) -> "Fields":
         """The object in `name`; empty when there is none."""
-        value = self.item.get(name)
-        return Fields(value if isinstance(value, dict) else {}, self.unread)
+        return Fields(self._object(name, self.item.get(name)) or {}, self.unread)
 
     def parts(self, name: str) -> "list[Fields]":
         """The objects in the list `name`; empty when there is none."""
         value = self.item.get(name)
-        return [Fields(each, self.unread) for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.unread[f"{name}: not a list"] += 1
+            return []
+        found = [self._object(name, each) for each in value]
+        return [Fields(each, self.unread) for each in found if each is not None]
+
+    def _object(self, name: str, value: object) -> dict[str, Any] | None:
+        if isinstance(value, dict):
+            return value
+        if value is not None:
+            self.unread[f"{name}: not an object"] += 1
+        return None
 
 
 def _moment(value: object) -> datetime | None:

@@ -2,7 +2,7 @@
 
 1. A day-level reading (`maxmet/daily`, export, `daily.json`) goes before an activity's of the same day and sport:
    it is Garmin's own series, often precise; an activity's value fills the days that have none.
-2. An activity's value belongs to its sport: running or cycling. What walks, hikes and multisport legs carry is left out.
+2. An activity's value belongs to its sport: running or cycling. That of walks, hikes and multisport legs is left out.
 3. A day-level value without a sport of its own is running, unless all that day's activities with a value are of
    other sports: then it repeats theirs, and is cycling or left out.
 4. A precise value goes before a rounded one, a later document before an earlier one, the day's last activity before
@@ -76,7 +76,9 @@ def _from_activities(carried: Mapping[str, Sequence[Row]], mends: Counter[str]) 
 def _merged(day_level: Sequence[Row]) -> dict[DaySport, Row]:
     merged: dict[DaySport, Row] = defaultdict(dict)
     for row in day_level:
-        merged[row["day"], row["sport"]] |= {name: row[name] for name in ("precise", "rounded") if row[name] is not None}
+        merged[row["day"], row["sport"]] |= {
+            name: row[name] for name in ("precise", "rounded") if row[name] is not None
+        }
     return merged
 
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from include.curate.tables import COLUMNS, Tables, empty_tables, sort_rows, typed
+from include.curate.tables import COLUMNS, Tables, sort_rows, to_frame, typed
 from include.garmin.raw import list_keys
 from include.lake import curated_key, curated_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+NO_MONTH = "unknown"
+"""The month of rows without a day; it sorts after any `YYYY-MM`."""
 
 
 def write_tables(
@@ -21,9 +24,10 @@ def write_tables(
     """Rewrite the athlete's months from `since_month` (`YYYY-MM`; None: all) on; returns the keys now there.
 
     A month that has no row any more is deleted; earlier months stay as they are, so `tables` need not hold them.
+    Rows without a day are kept as of NO_MONTH, which comes after every month: the rules of quality reject them.
 
     Raises:
-        ValueError: rows without a day, or of another athlete: such rows belong in quarantine.
+        ValueError: rows of another athlete.
     """
     written = []
     for table, frame in tables.frames().items():
@@ -43,13 +47,13 @@ def write_tables(
 
 def read_tables(s3: "S3Client", bucket: str, athlete_id: str) -> Tables:
     """The athlete's tables, all months; without rows, but with columns, for an athlete that has none."""
-    frames = {}
-    for table in COLUMNS:
+
+    def frame(table: str) -> pd.DataFrame:
         keys = list_keys(s3, bucket, curated_prefix(table, athlete_id))
         parts = [from_csv(table, s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
-        frames[table] = sort_rows(table, pd.concat(parts, ignore_index=True)) if parts else None
-    empty = empty_tables().frames()
-    return Tables(**{table: empty[table] if frame is None else frame for table, frame in frames.items()})
+        return sort_rows(table, pd.concat(parts, ignore_index=True)) if parts else to_frame(table, [])
+
+    return Tables(activities=frame("activities"), days=frame("days"), vo2max=frame("vo2max"))
 
 
 def to_csv(table: str, frame: pd.DataFrame) -> bytes:
@@ -73,13 +77,11 @@ def month_of(day: date) -> str:
 
 
 def _months(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    for month, part in frame.groupby(frame["day"].dt.strftime("%Y-%m"), sort=True):
+    for month, part in frame.groupby(frame["day"].dt.strftime("%Y-%m").fillna(NO_MONTH), sort=True):
         yield str(month), part
 
 
 def _check(table: str, frame: pd.DataFrame, athlete_id: str) -> None:
-    if frame["day"].isna().any():
-        raise ValueError(f"table {table} of athlete {athlete_id} holds rows without a day")
     others = set(frame["athlete_id"]) - {athlete_id}
     if others:
         raise ValueError(f"table {table} of athlete {athlete_id} holds rows of {sorted(map(str, others))}")

@@ -87,7 +87,7 @@ class Tables:
 
 def empty_tables() -> Tables:
     """Tables without rows, with the right columns and dtypes."""
-    return Tables(**{table: to_frame(table, []) for table in COLUMNS})
+    return Tables(activities=to_frame("activities", []), days=to_frame("days", []), vo2max=to_frame("vo2max", []))
 
 
 def to_frame(table: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -107,7 +107,7 @@ def typed(values: Sequence[Any] | pd.Series, kind: str) -> pd.Series:
     if kind == _NUMBER:
         return pd.to_numeric(series, errors="coerce").astype("float64")
     if kind == _TEXT:
-        return series.astype("object").where(series.notna(), None)
+        return pd.Series([None if pd.isna(value) else value for value in series], index=series.index, dtype="object")
     if kind == _FLAG:
         return series.map({True: True, "True": True}).eq(True)
     times = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True).dt.tz_localize(None)

@@ -30,7 +30,9 @@ class UnitRule:
     """A single value above this is foreign by itself."""
 
 
-KJ = UnitRule("calories_kj_to_kcal", 4.184, usual=9.0 / 60, log_spread=0.5, least_median=20.0 / 60, impossible=35.0 / 60)
+KJ = UnitRule(
+    "calories_kj_to_kcal", 4.184, usual=9.0 / 60, log_spread=0.5, least_median=20.0 / 60, impossible=35.0 / 60
+)
 """Energy per second (kcal/s). 20 kcal/min over months, or 35 in one activity, no athlete burns."""
 FASTEST_CLIMB_MPS = 0.65
 """On foot or by bike nobody climbs faster: the record for 1000 m straight up is 0.58 m/s."""

@@ -41,7 +41,9 @@ class FolderSource:
     def fetch(self, athlete_id: str, start: date | None, end: date | None) -> Iterator[RawDocument]:
         """Both files as they are. Raises SourceError naming a file that cannot be read or is not a JSON list."""
         if athlete_id not in self._folders:
-            raise UnknownAthlete(f"no athlete {athlete_id!r} in the source folder; there are {', '.join(self.athletes())}")
+            raise UnknownAthlete(
+                f"no athlete {athlete_id!r} in the source folder; there are {', '.join(self.athletes())}"
+            )
         if start and end and start > end:
             raise SourceError(f"start {start} is after end {end}")
         folder = self._folders[athlete_id]
@@ -56,9 +58,7 @@ def _athletes_in(path: Path) -> dict[str, Path]:
     return {child.name: child for child in sorted(path.iterdir()) if (child / ACTIVITIES).is_file()}
 
 
-def _read(
-    path: Path, kind: str, day_field: str, asked: tuple[date | None, date | None]
-) -> RawDocument | None:
+def _read(path: Path, kind: str, day_field: str, asked: tuple[date | None, date | None]) -> RawDocument | None:
     try:
         if path.stat().st_size > MAX_DOCUMENT_BYTES:
             raise SourceError(f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes")

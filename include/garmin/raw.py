@@ -135,9 +135,7 @@ def list_keys(s3: "S3Client", bucket: str, prefix: str, start_after: str = "") -
             yield item["Key"]
 
 
-def _quarantine(
-    s3: "S3Client", bucket: str, athlete_id: str, document: RawDocument, digest: str, reason: str
-) -> None:
+def _quarantine(s3: "S3Client", bucket: str, athlete_id: str, document: RawDocument, digest: str, reason: str) -> None:
     stem = (
         f"{QUARANTINE_RAW_PREFIX}athlete_id={athlete_id}/{document.kind}/{document.last_day:%Y/%m/%d}/"
         f"{document.name}.{digest}"

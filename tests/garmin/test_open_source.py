@@ -25,16 +25,12 @@ def test_a_spec_of_neither_form_is_refused_and_both_forms_are_told(spec: str) ->
         ("athletes=1.5", "1 to 1000"),
         ("athletes=٣", "1 to 1000"),
         ("years=16", "1 to 15"),
-        ("years=3 ", None),
         ("seed=2147483648", "0 to 2147483647"),
         ("seed=" + "9" * 5000, "0 to 2147483647"),
         ("seed=1,seed=2", "'seed' .* given twice"),
     ],
 )
-def test_an_option_that_cannot_be_meant_is_named(options: str, message: str | None) -> None:
-    if message is None:
-        open_source(f"synthetic:{options}", TODAY)
-        return
+def test_an_option_that_cannot_be_meant_is_named(options: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         open_source(f"synthetic:{options}", TODAY)
 

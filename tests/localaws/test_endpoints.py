@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_requests import BUCKET, FAST, IMAGE, ROLE, make_bucket, tar_gz, wait_until
+
+from tests.localaws.sagemaker_requests import BUCKET, FAST, IMAGE, ROLE, make_bucket, tar_gz, wait_until
 
 SCRIPT = """
 import json, os

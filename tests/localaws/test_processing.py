@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_requests import (
+
+from tests.localaws.sagemaker_requests import (
     BUCKET,
     FAST,
     end_of_processing,

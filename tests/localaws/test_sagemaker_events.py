@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sagemaker_requests import (
+
+from tests.localaws.sagemaker_requests import (
     IMAGE,
     end_of_processing,
     end_of_training,

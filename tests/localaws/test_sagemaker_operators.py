@@ -4,10 +4,12 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sagemaker_requests import (
+
+from tests.localaws.sagemaker_requests import (
     BUCKET,
     IMAGE,
     ROLE,
@@ -60,7 +62,9 @@ def run_deferred(operator: Any) -> Any:
             return event.payload
         return None
 
-    payload = asyncio.run(asyncio.wait_for(first_event(), 60))
+    # In a thread: a test that drives a browser leaves this one's event loop running.
+    with ThreadPoolExecutor(1) as pool:
+        payload = pool.submit(lambda: asyncio.run(asyncio.wait_for(first_event(), 60))).result()
     return getattr(operator, deferred.value.method_name)({}, payload)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import LocalAws
-from sagemaker_requests import (
+
+from tests.localaws.conftest import LocalAws
+from tests.localaws.sagemaker_requests import (
     BUCKET,
     FAST,
     IMAGE,

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker_requests import (
+
+from tests.localaws.sagemaker_requests import (
     BUCKET,
     channel,
     end_of_training,

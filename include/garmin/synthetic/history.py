@@ -98,9 +98,7 @@ class History:
             for number, measures in zip(days.tolist(), measured, strict=True)
         ]
 
-    def _measures(
-        self, session: Session, sports: tuple[str, ...], days: np.ndarray[Any, Any], slot: int
-    ) -> list[Json]:
+    def _measures(self, session: Session, sports: tuple[str, ...], days: np.ndarray[Any, Any], slot: int) -> list[Json]:
         minutes, intensity = session.minutes[days], session.intensity[days]
         names = np.array(sports)[session.sport[days]]
         noise = self.chance.normal(11 + slot, len(self.lag_days), 3)[days]
@@ -119,7 +117,7 @@ class History:
             "maxHR": np.round(np.minimum(hr + 0.13 * reserve, profile.max_hr_bpm)),
             "aerobicTrainingEffect": np.round(5 * (1 - np.exp(-load / 95)), 1),
             "anaerobicTrainingEffect": np.round(np.clip((intensity - 0.72) * 12, 0, 4), 1),
-            "vO2MaxValue": self._told_with(slot, names)[days],
+            "vO2MaxValue": self._told_with(slot)[days],
         }
         if profile.has_load:
             measured["activityTrainingLoad"] = np.round(load, 3)
@@ -127,16 +125,16 @@ class History:
             zones = np.round(shares / shares.sum(axis=1, keepdims=True) * seconds[:, None], 3)
             measured |= {f"hrTimeInZone_{zone}": zones[:, zone - 1] for zone in range(1, 6)}
         rows = [
-            dict(zip(measured, values, strict=True)) for values in zip(*(v.tolist() for v in measured.values()), strict=True)
+            dict(zip(measured, values, strict=True))
+            for values in zip(*(column.tolist() for column in measured.values()), strict=True)
         ]
         return [
             _typed_in(row) if is_manual else _cleaned(row)
             for row, is_manual in zip(rows, session.is_manual[days].tolist(), strict=True)
         ]
 
-    def _told_with(self, slot: int, names: np.ndarray[Any, Any]) -> Floats:
-        """The VO2max that activities carry: whole numbers."""
-        del names
+    def _told_with(self, slot: int) -> Floats:
+        """The VO2max that a slot's activities carry, by day: whole numbers. In the second only rides have any."""
         return np.floor((self.fitness.running_reading if slot == 0 else self.fitness.cycling_reading) + 0.5)
 
 
@@ -167,7 +165,8 @@ def _speed(names: np.ndarray[Any, Any], vo2max: Floats, intensity: Floats) -> Fl
     """m/s: running by the ACSM equation (3.5 + 0.2 per m/min), the others by rule of thumb."""
     running = np.clip((vo2max * (intensity * 0.85 + 0.1) - 3.5) / 0.2 / 60, 1.2, 6.5)
     factor = {"trail_running": 0.8, "cycling": 2.4, "indoor_cycling": 2.4, "walking": 0.55, "lap_swimming": 0.32}
-    return running * np.array([0.0 if name == "strength_training" else factor.get(name, 1.0) for name in names.tolist()])
+    share: Floats = np.array([0.0 if name == "strength_training" else factor.get(name, 1.0) for name in names.tolist()])
+    return running * share
 
 
 def _climb(names: np.ndarray[Any, Any]) -> Floats:

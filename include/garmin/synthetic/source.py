@@ -77,7 +77,9 @@ class SyntheticSource:
             worn = [wellness for day in _days(a, b) if (wellness := history.wellness(day)) is not None]
             if worn:
                 yield RawDocument("export", b, f"UDSFile-{a}", responses.body(list(map(responses.uds_day, worn))))
-                yield RawDocument("export", b, f"sleepData-{a}", responses.body(list(map(responses.export_sleep, worn))))
+                yield RawDocument(
+                    "export", b, f"sleepData-{a}", responses.body(list(map(responses.export_sleep, worn)))
+                )
         for a, b in _periods(first, last, lambda day: day.year):
             worn = [wellness for day in _days(a, b) if (wellness := history.wellness(day)) is not None]
             if worn:

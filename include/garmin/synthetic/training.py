@@ -89,10 +89,10 @@ def _others(profile: Profile, u: Floats, z: Floats, volume: Floats, presence: Fl
     minutes = np.clip(np.where(is_ride, 75.0, 45.0) * np.exp(0.25 * z[:, 2]), 10, 300)
     easiest = {"walking": 0.3, "strength_training": 0.42, "lap_swimming": 0.58}
     intensity = np.array([easiest.get(name, 0.64) for name in profile.other_sports])[sport] + 0.04 * z[:, 3]
-    return Session(happens, minutes, np.clip(intensity, 0.2, 0.85), sport, u[:, 8] < 0.06, _start(1 - u[:, 9], u[:, 9] > 1))
+    return Session(happens, minutes, np.clip(intensity, 0.2, 0.85), sport, u[:, 8] < 0.06, _start(1 - u[:, 9]))
 
 
-def _start(u: Floats, is_long: Bools) -> Ints:
+def _start(u: Floats, is_long: Bools | bool = False) -> Ints:
     """Second of the day: before work or after it, long ones in the morning."""
     hours = np.where(is_long, 8.0 + 2 * u, np.where(u < 0.45, 6.0 + 3 * u, 15.5 + 4 * u))
     return (hours * 3600).astype(np.int64)

@@ -1,0 +1,338 @@
+import pytest
+from garmin_documents import activity, curated, known, readings, stored
+
+from include.curate import curate
+from include.curate.sports import sport_of
+from include.curate.tables import COLUMNS
+
+
+def test_no_documents_give_tables_without_rows_but_with_columns() -> None:
+    for tables in (curate([]), curated(None, [], [[]])):
+        for table, frame in tables.frames().items():
+            assert len(frame) == 0
+            assert list(frame.columns) == list(COLUMNS[table])
+        assert not tables.unread
+
+
+def test_documents_of_two_athletes_are_refused() -> None:
+    with pytest.raises(ValueError, match="more than one athlete: ann, bob"):
+        curate([stored([]), stored([], athlete="bob")])
+
+
+def test_an_item_of_the_activity_list_is_in_metres_seconds_and_kcal() -> None:
+    item = activity(
+        7,
+        "trail_running",
+        averageSpeed=2.778,
+        averageHR=151.0,
+        maxHR=175.0,
+        avgPower=250.0,
+        activityTrainingLoad=120.5,
+        aerobicTrainingEffect=3.4,
+        anaerobicTrainingEffect=0.0,
+        hrTimeInZone_1=60.5,
+        hrTimeInZone_5=30.0,
+        manualActivity=False,
+        parentId=None,
+    )
+    assert known(curated([item], kind="activity_list").activities) == [
+        {
+            "activity_id": "7",
+            "started_at_utc": "2025-05-01 06:00:00",
+            "day": "2025-05-01",
+            "sport": "running",
+            "duration_s": 3600.0,
+            "distance_m": 10_000.0,
+            "elevation_gain_m": 80.0,
+            "avg_speed_mps": 2.778,
+            "avg_hr_bpm": 151.0,
+            "max_hr_bpm": 175.0,
+            "avg_power_w": 250.0,
+            "energy_kcal": 600.0,
+            "training_load": 120.5,
+            "aerobic_te": 3.4,
+            "anaerobic_te": 0.0,
+            "hr_zone_1_s": 60.5,
+            "hr_zone_5_s": 30.0,
+            "is_manual": False,
+            "source": "activity_list",
+        }
+    ]
+
+
+def test_an_activity_summary_tells_its_values_one_level_down() -> None:
+    answer = {
+        "activityId": 7,
+        "activityTypeDTO": {"typeKey": "road_biking"},
+        "metadataDTO": {"manualActivity": True, "deviceMetaDataDTO": {"deviceId": "33"}},
+        "summaryDTO": {
+            "startTimeLocal": "2025-05-01T08:00:00.0",
+            "startTimeGMT": "2025-05-01T06:00:00.0",
+            "duration": 3600.0,
+            "distance": 30_000.0,
+            "elevationGain": 300.0,
+            "averageSpeed": 8.33,
+            "averageHR": 140.0,
+            "maxHR": 170.0,
+            "averagePower": 200.0,
+            "calories": 700.0,
+            "trainingEffect": 3.1,
+            "anaerobicTrainingEffect": 0.5,
+            "activityTrainingLoad": 99.0,
+        },
+    }
+    assert known(curated(answer, kind="activity").activities) == [
+        {
+            "activity_id": "7",
+            "started_at_utc": "2025-05-01 06:00:00",
+            "day": "2025-05-01",
+            "sport": "cycling",
+            "duration_s": 3600.0,
+            "distance_m": 30_000.0,
+            "elevation_gain_m": 300.0,
+            "avg_speed_mps": 8.33,
+            "avg_hr_bpm": 140.0,
+            "max_hr_bpm": 170.0,
+            "avg_power_w": 200.0,
+            "energy_kcal": 700.0,
+            "training_load": 99.0,
+            "aerobic_te": 3.1,
+            "anaerobic_te": 0.5,
+            "is_manual": True,
+            "source": "activity",
+        }
+    ]
+
+
+def test_exported_activities_are_brought_from_centimetres_milliseconds_and_kilojoules() -> None:
+    item = {
+        "activityId": 7,
+        "activityType": "running",
+        "startTimeLocal": 1746086400000.0,  # 2025-05-01 08:00 on the wall
+        "beginTimestamp": 1746079200000,
+        "duration": 3_600_000.0,
+        "distance": 1_000_000.0,
+        "elevationGain": 8_000.0,
+        "avgSpeed": 0.2778,
+        "avgHr": 151.0,
+        "maxHr": 175.0,
+        "calories": 2510.4,
+        "hrTimeInZone_2": 60_500.0,
+        "vO2MaxValue": 50.0,
+        "deviceId": 33,
+    }
+    tables = curated([{"summarizedActivitiesExport": [item]}], kind="export")
+    (row,) = known(tables.activities)
+    assert row.pop("energy_kcal") == pytest.approx(600.0)
+    assert row.pop("avg_speed_mps") == pytest.approx(2.778)
+    assert row == {
+        "activity_id": "7",
+        "started_at_utc": "2025-05-01 06:00:00",
+        "day": "2025-05-01",
+        "sport": "running",
+        "duration_s": 3600.0,
+        "distance_m": 10_000.0,
+        "elevation_gain_m": 80.0,
+        "avg_hr_bpm": 151.0,
+        "max_hr_bpm": 175.0,
+        "hr_zone_2_s": 60.5,
+        "is_manual": False,
+        "source": "export",
+    }
+    assert known(tables.vo2max) == [
+        {"day": "2025-05-01", "sport": "running", "vo2max": 50.0, "is_precise": False, "device": "33"}
+    ]
+
+
+def test_the_day_of_an_activity_is_the_local_one() -> None:
+    item = activity(startTimeLocal="2025-05-01 23:30:00", startTimeGMT="2025-05-02 06:30:00")
+    assert known(curated([item]).activities)[0]["day"] == "2025-05-01"
+
+
+def test_without_local_time_the_day_is_that_in_utc() -> None:
+    item = activity(startTimeLocal=None, startTimeGMT=None, beginTimestamp=1746079200000)
+    (row,) = known(curated([item]).activities)
+    assert (row["day"], row["started_at_utc"]) == ("2025-05-01", "2025-05-01 06:00:00")
+
+
+@pytest.mark.parametrize("start", ["2025-05-01T08:00:00+02:00", "2025-05-01T06:00:00Z", "2025-05-01 06:00:00.0"])
+def test_a_moment_with_a_zone_is_brought_to_utc(start: str) -> None:
+    item = activity(startTimeGMT=start)
+    assert known(curated([item]).activities)[0]["started_at_utc"] == "2025-05-01 06:00:00"
+
+
+def test_a_daily_summary_is_a_day() -> None:
+    answer = {
+        "calendarDate": "2025-05-01",
+        "totalSteps": 9000,
+        "restingHeartRate": 48,
+        "averageStressLevel": 30,
+        "bodyBatteryHighestValue": 90,
+        "bodyBatteryLowestValue": 20,
+        "sleepingSeconds": 99,
+    }
+    assert known(curated(answer).days) == [
+        {
+            "day": "2025-05-01",
+            "resting_hr_bpm": 48.0,
+            "stress_avg": 30.0,
+            "body_battery_max": 90.0,
+            "body_battery_min": 20.0,
+            "steps": 9000.0,
+        }
+    ]
+
+
+@pytest.mark.parametrize("stress", [-1, -2, 0, None])
+def test_codes_of_not_measured_are_unknown(stress: int | None) -> None:
+    answer = {"calendarDate": "2025-05-01", "restingHeartRate": 48, "averageStressLevel": stress, "weight": 0}
+    assert known(curated(answer).days) == [{"day": "2025-05-01", "resting_hr_bpm": 48.0}]
+
+
+def test_a_day_of_which_nothing_is_known_is_no_row() -> None:
+    tables = curated({"calendarDate": "2025-05-01", "totalSteps": None, "restingHeartRate": None})
+    assert len(tables.days) == 0 and not tables.unread
+
+
+def test_sleep_is_what_garmin_sums_or_the_sum_of_its_stages() -> None:
+    answer = {"dailySleepDTO": {"calendarDate": "2025-05-01", "sleepTimeSeconds": 27_000, "deepSleepSeconds": 1}}
+    export = [
+        {"calendarDate": "2025-05-02", "deepSleepSeconds": 3600, "lightSleepSeconds": 18_000, "remSleepSeconds": None}
+    ]
+    assert known(curated(answer, export, kind="sleep").days) == [
+        {"day": "2025-05-01", "sleep_s": 27_000.0},
+        {"day": "2025-05-02", "sleep_s": 21_600.0},
+    ]
+
+
+def test_a_night_without_data_is_no_row() -> None:
+    answer = {"dailySleepDTO": {"calendarDate": "2025-05-01", "sleepTimeSeconds": None}}
+    assert len(curated(answer, {"dailySleepDTO": {"calendarDate": None}}, kind="sleep").days) == 0
+
+
+def test_hrv_comes_as_a_day_and_as_a_range() -> None:
+    one = {"hrvSummary": {"calendarDate": "2025-05-01", "lastNightAvg": 61}, "hrvReadings": []}
+    many = {"hrvSummaries": [{"calendarDate": f"2025-05-0{day}", "lastNightAvg": 60 + day} for day in (2, 3)]}
+    assert known(curated(one, many, kind="hrv").days) == [
+        {"day": f"2025-05-0{day}", "hrv_ms": 60.0 + day} for day in (1, 2, 3)
+    ]
+
+
+def test_weighings_are_in_grams() -> None:
+    answer = {"startDate": "2025-05-01", "dateWeightList": [{"calendarDate": "2025-05-01", "weight": 70_500.0}]}
+    assert known(curated(answer).days) == [{"day": "2025-05-01", "weight_kg": 70.5}]
+
+
+def test_exported_days_hold_stress_and_body_battery_in_lists() -> None:
+    row = {
+        "calendarDate": {"date": "Aug 18, 2020 12:00:00 AM"},
+        "totalSteps": 9000,
+        "restingHeartRate": 48,
+        "allDayStress": {
+            "aggregatorList": [
+                {"type": "AWAKE", "averageStressLevel": 40},
+                {"type": "TOTAL", "averageStressLevel": 30},
+            ]
+        },
+        "bodyBattery": {
+            "bodyBatteryStatList": [
+                {"bodyBatteryStatType": "HIGHEST", "statsValue": 90},
+                {"bodyBatteryStatType": "LOWEST", "statsValue": 20},
+            ]
+        },
+    }
+    assert known(curated([row], kind="export").days) == [
+        {
+            "day": "2020-08-18",
+            "resting_hr_bpm": 48.0,
+            "stress_avg": 30.0,
+            "body_battery_max": 90.0,
+            "body_battery_min": 20.0,
+            "steps": 9000.0,
+        }
+    ]
+
+
+def test_a_row_of_daily_json_holds_a_day_and_two_readings() -> None:
+    row = {
+        "calendarDate": "2025-05-01",
+        "hrvLastNightAvg": 61,
+        "sleepTimeSeconds": 27_000,
+        "weight": 70_500,
+        "vo2MaxPreciseValue": 50.3,
+        "vo2MaxValue": 50.0,
+        "cyclingVo2MaxValue": 54.0,
+    }
+    tables = curated([row])
+    assert known(tables.days) == [{"day": "2025-05-01", "hrv_ms": 61.0, "sleep_s": 27_000.0, "weight_kg": 70.5}]
+    assert readings(tables) == [("2025-05-01", "cycling", 54.0, False), ("2025-05-01", "running", 50.3, True)]
+
+
+def test_several_documents_make_one_day_and_nothing_never_replaces_a_value() -> None:
+    tables = curated(
+        {"calendarDate": "2025-05-01", "restingHeartRate": 48, "totalSteps": 10},
+        {"hrvSummary": {"calendarDate": "2025-05-01", "lastNightAvg": 61}},
+        {"calendarDate": "2025-05-01", "restingHeartRate": None, "totalSteps": 9000},
+    )
+    assert known(tables.days) == [{"day": "2025-05-01", "resting_hr_bpm": 48.0, "hrv_ms": 61.0, "steps": 9000.0}]
+
+
+def test_documents_are_taken_in_order_of_fetch_whatever_order_they_come_in() -> None:
+    early, late = ({"calendarDate": "2025-05-01", "totalSteps": steps} for steps in (1, 2))
+    for documents in ([stored(early, order=0), stored(late, order=1)], [stored(late, order=1), stored(early, order=0)]):
+        assert known(curate(documents).days)[0]["steps"] == 2.0
+
+
+def test_an_activity_on_two_pages_is_one_row_of_the_later_values() -> None:
+    first = [activity(2), activity(1, averageHR=150.0)]
+    second = [activity(1, distance=11_000.0, averageHR=None), activity(0, activityId="3")]
+    rows = known(curated(first, second, kind="activity_list").activities)
+    assert sorted(row["activity_id"] for row in rows) == ["1", "2", "3"]
+    (row,) = [row for row in rows if row["activity_id"] == "1"]
+    assert (row["distance_m"], row["avg_hr_bpm"]) == (11_000.0, 150.0)
+
+
+def test_training_status_feeds_no_table_and_is_no_fault() -> None:
+    tables = curated(
+        {"mostRecentVO2Max": {"generic": {"vo2MaxValue": 50.0, "calendarDate": "2025-05-01"}}},
+        [{"acuteLoad": 10, "calendarDate": "2025-05-01"}],
+        kind="training_status",
+    )
+    assert not tables.unread
+    assert all(len(frame) == 0 for frame in tables.frames().values())
+
+
+def test_a_manual_activity_is_marked_and_has_no_heart_rate() -> None:
+    (row,) = known(curated([activity(manualActivity=True, averageHR=0.0, maxHR=None)]).activities)
+    assert row["is_manual"] is True
+    assert "avg_hr_bpm" not in row and "max_hr_bpm" not in row
+
+
+def test_an_activity_without_start_is_a_row_without_day() -> None:
+    tables = curated([activity(startTimeLocal=None, startTimeGMT=None, vO2MaxValue=50.0)])
+    assert tables.activities["day"].isna().all() and len(tables.activities) == 1
+    assert len(tables.vo2max) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "sport"),
+    [
+        ("running", "running"),
+        ("Treadmill_Running", "running"),
+        ("virtual_run", "running"),
+        ("indoor_cycling", "cycling"),
+        ("mountain_biking", "cycling"),
+        ("e_bike_fitness", "cycling"),
+        ("open_water_swimming", "swimming"),
+        ("casual_walking", "walking"),
+        ("rucking", "hiking"),
+        ("strength_training", "strength"),
+        ("multi_sport", "multisport"),
+        ("indoor_climbing", "other"),
+        ("yoga", "other"),
+        ("", "other"),
+        (None, "other"),
+    ],
+)
+def test_every_type_is_one_of_the_few_sports(key: str | None, sport: str) -> None:
+    assert sport_of(key) == sport
