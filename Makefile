@@ -8,7 +8,7 @@ STATE ?= .local
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run stop test e2e lint format bench lock clean
+.PHONY: help environments run stop test e2e faults lint format bench lock clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -25,7 +25,7 @@ stop: environments ## end what a `make run` left behind
 test: environments ## every fast test, with coverage of include/
 	@sh tests/run.sh
 
-e2e: environments ## the whole chain, headless, ending with the forecasts checked; then the fault tests
+e2e: environments ## the whole chain, headless, ending with every forecast checked
 	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)" $(OPTIONS)
 
 faults: environments ## kill -9 of scheduler, local AWS and a job in mid-run

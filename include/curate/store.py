@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from include.lake import curated_key, curated_prefix
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+REQUESTS_AT_ONCE = 8
 NO_MONTH = "unknown"
 """The month of rows without a day; it sorts after any `YYYY-MM`."""
 
@@ -29,14 +31,17 @@ def write_tables(
     Raises:
         ValueError: rows of another athlete.
     """
+
+    def put(part: tuple[str, bytes]) -> None:
+        s3.put_object(Bucket=bucket, Key=part[0], Body=part[1], ContentType="text/csv")
+
     written = []
     for table, frame in tables.frames().items():
         _check(table, frame, athlete_id)
-        months = dict(_months(frame))
-        kept = {month: part for month, part in months.items() if since_month is None or month >= since_month}
-        keys = {curated_key(table, athlete_id, month): part for month, part in kept.items()}
-        for key, part in keys.items():
-            s3.put_object(Bucket=bucket, Key=key, Body=to_csv(table, part), ContentType="text/csv")
+        kept = [part for part in csv_by_month(table, frame) if since_month is None or part[0] >= since_month]
+        keys = {curated_key(table, athlete_id, month): body for month, body in kept}
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            list(pool.map(put, keys.items()))
         start = curated_key(table, athlete_id, since_month) if since_month else ""
         for key in list(list_keys(s3, bucket, curated_prefix(table, athlete_id))):
             if key >= start and key not in keys:
@@ -48,37 +53,51 @@ def write_tables(
 def read_tables(s3: "S3Client", bucket: str, athlete_id: str) -> Tables:
     """The athlete's tables, all months; without rows, but with columns, for an athlete that has none."""
 
+    def get(key: str) -> bytes:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
     def frame(table: str) -> pd.DataFrame:
-        keys = list_keys(s3, bucket, curated_prefix(table, athlete_id))
-        parts = [from_csv(table, s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
-        return sort_rows(table, pd.concat(parts, ignore_index=True)) if parts else to_frame(table, [])
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            parts = list(pool.map(get, list_keys(s3, bucket, curated_prefix(table, athlete_id))))
+        return sort_rows(table, from_csv(table, *parts)) if parts else to_frame(table, [])
 
     return Tables(activities=frame("activities"), days=frame("days"), vo2max=frame("vo2max"))
 
 
 def to_csv(table: str, frame: pd.DataFrame) -> bytes:
     """CSV, the same bytes for the same rows: columns and rows in the table's order, shortest exact numbers."""
+    return _to_bytes(_as_text(table, frame))
+
+
+def csv_by_month(table: str, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]:
+    """Each month of a frame and its CSV, as `to_csv` makes it of the month's rows; in order."""
+    text = _as_text(table, frame)
+    for month, part in text.groupby(text["day"].str.slice(0, 7).fillna(NO_MONTH), sort=True):
+        yield str(month), _to_bytes(part)
+
+
+def from_csv(table: str, *parts: bytes) -> pd.DataFrame:
+    """What `to_csv` wrote, part after part, in the table's dtypes. Raises KeyError when a column is missing."""
+    texts = [pd.read_csv(io.BytesIO(part), dtype=str, keep_default_na=False, na_values=[""]) for part in parts]
+    text = pd.concat(texts, ignore_index=True)
+    return pd.DataFrame({name: typed(text[name], kind) for name, kind in COLUMNS[table].items()})
+
+
+def _as_text(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     out = sort_rows(table, frame[list(COLUMNS[table])])
     for name, kind in COLUMNS[table].items():
         if kind in ("day", "time"):
             out[name] = out[name].dt.strftime("%Y-%m-%d" if kind == "day" else "%Y-%m-%dT%H:%M:%S.%fZ")
-    return out.to_csv(index=False, lineterminator="\n").encode()
+    return out
 
 
-def from_csv(table: str, body: bytes) -> pd.DataFrame:
-    """What `to_csv` wrote, in the table's dtypes. Raises KeyError when a column is missing."""
-    text = pd.read_csv(io.BytesIO(body), dtype=str, keep_default_na=False, na_values=[""])
-    return pd.DataFrame({name: typed(text[name], kind) for name, kind in COLUMNS[table].items()})
+def _to_bytes(text: pd.DataFrame) -> bytes:
+    return text.to_csv(index=False, lineterminator="\n").encode()
 
 
 def month_of(day: date) -> str:
     """The month (`YYYY-MM`) whose part holds `day`."""
     return f"{day:%Y-%m}"
-
-
-def _months(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    for month, part in frame.groupby(frame["day"].dt.strftime("%Y-%m").fillna(NO_MONTH), sort=True):
-        yield str(month), part
 
 
 def _check(table: str, frame: pd.DataFrame, athlete_id: str) -> None:
