@@ -6,6 +6,8 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,25 +39,30 @@ def client(service: str, port: int) -> Any:
     )
 
 
-def wait_until_open(port: int, process: subprocess.Popen[bytes], limit_s: float = 60) -> None:
+def wait_until_answering(port: int, process: subprocess.Popen[bytes], limit_s: float = 60) -> None:
+    """Until an AWS request is answered (S3's list of buckets): a port that is open says nothing yet."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=limit_s) as answer:
+                answer.read()
                 return
-        if process.poll() is not None:
-            raise RuntimeError(f"the server ended with {process.returncode}")
-        time.sleep(0.005)
-    raise TimeoutError(f"nothing listens on port {port}")
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            if process.poll() is not None:
+                raise RuntimeError(f"the server ended with {process.returncode}") from None
+            time.sleep(0.01)
+    raise TimeoutError(f"nothing answers on port {port}")
 
 
 @contextmanager
 def running(command: list[str], port: int) -> Iterator[float]:
-    """A server process; yields the seconds until its port was open."""
+    """A server process; yields the seconds until it answered."""
     started = time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_until_open(port, process)
+        wait_until_answering(port, process)
         yield time.perf_counter() - started
     finally:
         process.terminate()
@@ -80,7 +87,7 @@ def _start_s(command_for: Callable[[int], list[str]]) -> float:
 
 
 def measure_start(work: Path) -> list[Result]:
-    """From the command to the open port, on an empty state; beside stock moto's server."""
+    """From the command to the first answer, on an empty state; beside stock moto's server."""
     ours = _start_s(lambda port: local_aws_command(work / f"empty-{port}", port))
     stock = _start_s(stock_moto_command)
     return [Result("localaws_start_s", ours, "s", 2.0, f"{stock:.2f} s: stock moto_server (executes nothing)")]
