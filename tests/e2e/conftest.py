@@ -64,6 +64,8 @@ class Laptop:
 
     def job(self, words: str) -> psutil.Process | None:
         """The process of a SageMaker job that runs now, by words of its command line."""
+        if not (self.state / "processes.json").exists():
+            return None  # nothing is started yet
         for process in psutil.Process(self.pid("local-aws")).children(recursive=True):
             try:
                 if words in " ".join(process.cmdline()) and not process.children():
