@@ -57,7 +57,7 @@ class Settings(BaseSettings):
 
     @property
     def job_role_arn(self) -> str:
-        """The role of SageMaker jobs, models and the feature group (stack `ml`)."""
+        """The role of SageMaker jobs and models (stack `ml`); the feature group has its own (stack `features`)."""
         return f"arn:aws:iam::{self.account_id}:role/{self.project}-sagemaker"
 
     @property

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -93,11 +92,6 @@ def _as_text(table: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _to_bytes(text: pd.DataFrame) -> bytes:
     return text.to_csv(index=False, lineterminator="\n").encode()
-
-
-def month_of(day: date) -> str:
-    """The month (`YYYY-MM`) whose part holds `day`."""
-    return f"{day:%Y-%m}"
 
 
 def _check(table: str, frame: pd.DataFrame, athlete_id: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from garmin_documents import activity, curated, max_met, stored
 
 from include.curate import Tables, curate, read_tables, write_tables
-from include.curate.store import from_csv, month_of, to_csv
+from include.curate.store import from_csv, to_csv
 from include.garmin import open_source
 from include.garmin.raw import list_keys, read_raw, write_raw
 
@@ -135,10 +135,6 @@ def test_a_file_with_a_column_missing_is_refused() -> None:
 def test_rows_are_written_in_one_order_whatever_order_they_have() -> None:
     frame = _tables().activities
     assert to_csv("activities", frame.iloc[::-1]) == to_csv("activities", frame)
-
-
-def test_the_month_of_a_day_is_the_name_of_its_part() -> None:
-    assert month_of(date(2025, 5, 31)) == "2025-05"
 
 
 def test_a_rebuild_from_raw_gives_the_same_bytes(s3: Any, bucket: str) -> None:
