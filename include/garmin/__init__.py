@@ -1,6 +1,25 @@
 """Where Garmin data comes from, and how its responses are kept exactly as received."""
 
-from include.garmin.document import RawDocument, Source, SourceError, StoredDocument, UnknownAthlete
+from include.garmin.document import (
+    Held,
+    LoginNeeded,
+    RawDocument,
+    Source,
+    SourceError,
+    StoredDocument,
+    TooManyRequests,
+    UnknownAthlete,
+)
 from include.garmin.open import open_source
 
-__all__ = ["RawDocument", "Source", "SourceError", "StoredDocument", "UnknownAthlete", "open_source"]
+__all__ = [
+    "Held",
+    "LoginNeeded",
+    "RawDocument",
+    "Source",
+    "SourceError",
+    "StoredDocument",
+    "TooManyRequests",
+    "UnknownAthlete",
+    "open_source",
+]

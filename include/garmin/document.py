@@ -1,7 +1,7 @@
 """One response of Garmin, and the interface of everything that hands responses out."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -16,6 +16,27 @@ class SourceError(Exception):
 
 class UnknownAthlete(SourceError):
     """An athlete that the source does not hold."""
+
+
+class LoginNeeded(SourceError):
+    """Garmin no longer takes the athlete's tokens; the message names the command that stores new ones."""
+
+
+class TooManyRequests(SourceError):
+    """Garmin asked to be left alone (429): nothing more is asked of it, for any athlete, until the time is over."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"Garmin Connect answered 429; no request for {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
+
+
+Held = Callable[[str, date, str], bool]
+"""Whether raw holds the document of a (kind, last day, name) already, so that it need not be asked for again."""
+
+
+def nothing_held(_kind: str, _last_day: date, _name: str) -> bool:
+    """The `Held` of an empty bucket."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -47,11 +68,17 @@ class Source(Protocol):
         """Ids of all athletes, sorted."""
         ...
 
-    def fetch(self, athlete_id: str, start: date | None, end: date | None) -> Iterator[RawDocument]:
+    def fetch(
+        self, athlete_id: str, start: date | None, end: date | None, held: Held = nothing_held
+    ) -> Iterator[RawDocument]:
         """Responses that cover the local days `start` to `end` (both included; None: all the source has).
+
+        A source that has to ask over the network does not ask for what is `held`; one that reads files may ignore it.
 
         Raises:
             UnknownAthlete: the source does not hold `athlete_id`.
+            LoginNeeded: Garmin no longer takes the athlete's tokens.
+            TooManyRequests: Garmin asked to be left alone; what was handed out before is good.
             SourceError: the data cannot be read, or `start` is after `end`.
         """
         ...

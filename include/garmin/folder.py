@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from include.garmin.document import ATHLETE_ID, RawDocument, SourceError, UnknownAthlete
+from include.garmin.document import ATHLETE_ID, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.raw import MAX_DOCUMENT_BYTES
 
 ACTIVITIES = "activities.json"
@@ -38,7 +38,13 @@ class FolderSource:
     def athletes(self) -> list[str]:
         return sorted(self._folders)
 
-    def fetch(self, athlete_id: str, start: date | None, end: date | None) -> Iterator[RawDocument]:
+    def fetch(
+        self,
+        athlete_id: str,
+        start: date | None,
+        end: date | None,
+        held: Held = nothing_held,  # noqa: ARG002 - nothing is asked over a network
+    ) -> Iterator[RawDocument]:
         """Both files as they are. Raises SourceError naming a file that cannot be read or is not a JSON list."""
         if athlete_id not in self._folders:
             raise UnknownAthlete(

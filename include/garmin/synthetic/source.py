@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from include.garmin.document import RawDocument, SourceError, UnknownAthlete
+from include.garmin.document import Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.synthetic import responses
 from include.garmin.synthetic.chance import EPOCH, Chance
 from include.garmin.synthetic.history import History, live
@@ -35,7 +35,13 @@ class SyntheticSource:
     def athletes(self) -> list[str]:
         return sorted(self._profiles)
 
-    def fetch(self, athlete_id: str, start: date | None, end: date | None) -> Iterator[RawDocument]:
+    def fetch(
+        self,
+        athlete_id: str,
+        start: date | None,
+        end: date | None,
+        held: Held = nothing_held,  # noqa: ARG002 - nothing is asked over a network
+    ) -> Iterator[RawDocument]:
         if athlete_id not in self._profiles:
             raise UnknownAthlete(f"no synthetic athlete {athlete_id!r}; there are {', '.join(self.athletes()[:20])}")
         if start and end and start > end:
