@@ -8,7 +8,7 @@ STATE ?= .local
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run stop test e2e faults lint format bench lock clean
+.PHONY: help environments run stop garmin-login test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -16,11 +16,14 @@ help:            ## this list
 environments:
 	@sh infra/environments.sh
 
-run: environments ## everything on this laptop: local AWS, Airflow, athletes, forecast (SOURCE=folder:PATH for real files)
+run: environments ## everything on this laptop: local AWS, Airflow, athletes, forecast (SOURCE=export:PATH.zip, folder:PATH, …)
 	@$(AIRFLOW)/python -m infra.laptop run --source "$(SOURCE)" --state "$(STATE)" $(OPTIONS)
 
 stop: environments ## end what a `make run` left behind
 	@$(AIRFLOW)/python -m infra.laptop stop --state "$(STATE)"
+
+garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
+	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)
 
 test: environments ## every fast test, with coverage of include/
 	@sh tests/run.sh
@@ -28,7 +31,7 @@ test: environments ## every fast test, with coverage of include/
 e2e: environments ## the whole chain, headless, ending with every forecast checked
 	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)" $(OPTIONS)
 
-faults: environments ## kill -9 of scheduler, local AWS and a job in mid-run
+faults: environments ## kill -9 of scheduler, local AWS and jobs in mid-run, bad files, rebuild
 	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900
 
 lint: environments ## ruff, mypy, import arrows, CloudFormation
@@ -44,6 +47,9 @@ format: environments ## let ruff format and mend
 
 bench: environments ## measure, print the table, write benchmarks/results.json (ONLY=name for one)
 	@$(AIRFLOW)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+bench-forecast: environments ## backtest a folder of athletes: DATA=PATH (HOLDOUT=id,… POOL=PATH)
+	@$(AIRFLOW)/python -m benchmarks.forecast_bench --data "$(DATA)" $(if $(HOLDOUT),--holdout "$(HOLDOUT)") $(if $(POOL),--pool "$(POOL)")
 
 lock: environments ## resolve requirements anew into locks/
 	@sh infra/lock.sh

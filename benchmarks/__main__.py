@@ -4,13 +4,16 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import chain, dag_import, local_aws, serving
+from benchmarks import account_export, backfill, chain, dag_import, local_aws, serving
 from benchmarks.results import Result, keep, table
 
 BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("localaws_start_s",): local_aws.measure_start,
     ("invoke_p50_ms",): local_aws.measure_invoke,
     ("dag_import_s",): dag_import.measure,
+    ("parse_items_per_s",): account_export.measure_parsing,
+    ("export_10y_s", "export_10y_mib"): account_export.measure,
+    ("backfill_10y_s",): backfill.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
     ("clone_to_forecast_s",): chain.measure_clone,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,

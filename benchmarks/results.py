@@ -21,7 +21,7 @@ class Result:
     """One measured figure.
 
     Attributes:
-        target: the figure to reach (at most), in the same unit; None where there is none.
+        target: the figure to reach, in the same unit: at most this, or at least when `at_least`; None for no target.
         versus: what a user would pick instead and its figure, measured in the same run.
     """
 
@@ -30,16 +30,21 @@ class Result:
     unit: str
     target: float | None
     versus: str
+    at_least: bool = False
     machine: str = field(default_factory=_machine)
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _is_met(value: float, target: float, at_least: bool) -> bool:
+    return value >= target if at_least else value <= target
 
 
 def table(results: Sequence[Result]) -> str:
     """The results as aligned text."""
     rows = [("name", "value", "target", "", "beside it")]
     for r in results:
-        verdict = "" if r.target is None else ("met" if r.value <= r.target else "MISSED")
-        target = "" if r.target is None else f"<= {r.target:g} {r.unit}"
+        verdict = "" if r.target is None else ("met" if _is_met(r.value, r.target, r.at_least) else "MISSED")
+        target = "" if r.target is None else f"{'>=' if r.at_least else '<='} {r.target:g} {r.unit}"
         rows.append((r.name, f"{r.value:.3g} {r.unit}", target, verdict, r.versus))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

@@ -17,6 +17,11 @@ def raw_key(athlete_id: str, kind: str, last_day: date, document_id: str) -> str
     return f"{raw_prefix(athlete_id)}{kind}/{last_day:%Y/%m/%d}/{document_id}.json"
 
 
+def quarantine_raw_stem(athlete_id: str, kind: str, last_day: date, document_id: str) -> str:
+    """What the keys of a response that cannot be read begin with: `.body` and `.reason.json` follow."""
+    return f"quarantine/raw/athlete_id={athlete_id}/{kind}/{last_day:%Y/%m/%d}/{document_id}"
+
+
 def curated_prefix(table: str, athlete_id: str) -> str:
     if table not in TABLES:
         raise ValueError(f"unknown table {table!r}; one of {', '.join(TABLES)}")
@@ -47,7 +52,20 @@ def history_key(athlete_id: str) -> str:
 
 
 ATHLETES_KEY = "config/athletes.json"
-"""The one list of athletes: `{"athletes": ["…", …]}`."""
+"""The one list of athletes; its form: `include/garmin/registry.py`."""
+NOT_BEFORE_KEY = "state/garmin/not-before.json"
+"""Until when Garmin asked to be left alone: `{"not_before": "…"}`."""
+
+
+def watermark_key(athlete_id: str) -> str:
+    """Key of the day through which an athlete was fetched without a gap: `{"through": "YYYY-MM-DD"}`."""
+    return f"state/garmin/watermark/athlete_id={athlete_id}.json"
+
+
+def garmin_lease_key(athlete_id: str) -> str:
+    """Key of the lease that one run takes while it renews an athlete's tokens."""
+    return f"state/garmin/lease/athlete_id={athlete_id}.json"
+
 
 FEATURE_STORE_PREFIX = "feature-store/"
 RELEASE_KEY = "code/release.json"

@@ -1,6 +1,7 @@
 """Activities in Garmin's three shapes, as rows in the table's units.
 
-A row also carries `_vo2max`, `_device`, `_start_local` and `_is_parent`, which other steps need and the table does not.
+A row also carries `_vo2max`, `_device`, `_start_local`, `_is_parent` and `_is_virtual`, which other steps need and the
+table does not. What is not there, and 0 where it means "not estimated", is None.
 """
 
 from typing import Any
@@ -23,7 +24,7 @@ def list_item(item: Fields) -> Row | None:
         "distance_m": item.number("distance"),
         "elevation_gain_m": item.number("elevationGain"),
         "avg_speed_mps": item.number("averageSpeed"),
-        "energy_kcal": item.number("calories"),
+        "energy_kcal": item.positive("calories"),
         "aerobic_te": item.number("aerobicTrainingEffect"),
         **{f"hr_zone_{zone}_s": item.number(f"hrTimeInZone_{zone}") for zone in range(1, 6)},
     }
@@ -44,7 +45,7 @@ def summary(item: Fields) -> Row | None:
         "elevation_gain_m": values.number("elevationGain"),
         "avg_speed_mps": values.number("averageSpeed"),
         "avg_power_w": values.positive("averagePower"),
-        "energy_kcal": values.number("calories"),
+        "energy_kcal": values.positive("calories"),
         "aerobic_te": values.number("trainingEffect"),
         "is_manual": metadata.flag("manualActivity"),
         "_device": metadata.part("deviceMetaDataDTO").identifier("deviceId"),
@@ -53,7 +54,10 @@ def summary(item: Fields) -> Row | None:
 
 
 def export_item(item: Fields) -> Row | None:
-    """An item of `summarizedActivities.json`: centimetres, milliseconds, kJ, speed in 10 m/s."""
+    """An item of `summarizedActivities.json`: centimetres, milliseconds, kJ, speed in 10 m/s.
+
+    Its `hrTimeInZone_0` is the time below zone 1, which the tables leave out.
+    """
     row = _common(item, Fields({"typeKey": item.item.get("activityType")}, item.unread), "avgHr", "maxHr")
     if row is None:
         return None
@@ -62,7 +66,7 @@ def export_item(item: Fields) -> Row | None:
         "distance_m": item.number("distance", scale=1e-2),
         "elevation_gain_m": item.number("elevationGain", scale=1e-2),
         "avg_speed_mps": item.number("avgSpeed", scale=10.0),
-        "energy_kcal": item.number("calories", scale=KCAL_PER_KJ),
+        "energy_kcal": item.positive("calories", scale=KCAL_PER_KJ),
         "aerobic_te": item.number("aerobicTrainingEffect"),
         **{f"hr_zone_{zone}_s": item.number(f"hrTimeInZone_{zone}", scale=1e-3) for zone in range(1, 6)},
     }
@@ -76,13 +80,15 @@ def _common(item: Fields, activity_type: Fields, avg_hr: str, max_hr: str) -> Ro
         return None
     start_local = item.moment("startTimeLocal")
     started_at = item.moment("startTimeGMT") or item.moment("beginTimestamp")
-    type_key = activity_type.item.get("typeKey")
     local_day = start_local or started_at
+    type_key = activity_type.item.get("typeKey")
+    if not isinstance(type_key, str):
+        type_key = None
     return {
         "activity_id": activity_id,
         "started_at_utc": started_at.isoformat() if started_at else None,
         "day": local_day.date().isoformat() if local_day else None,
-        "sport": sport_of(type_key) if isinstance(type_key, str) else None,
+        "sport": sport_of(type_key) if type_key is not None else None,
         "avg_hr_bpm": item.positive(avg_hr),
         "max_hr_bpm": item.positive(max_hr),
         "avg_power_w": item.positive("avgPower"),
@@ -92,6 +98,7 @@ def _common(item: Fields, activity_type: Fields, avg_hr: str, max_hr: str) -> Ro
         "parent_id": item.identifier("parentId"),
         "_vo2max": item.positive("vO2MaxValue"),
         "_device": item.identifier("deviceId"),
-        "_start_local": start_local or started_at,
-        "_is_parent": item.flag("isMultiSportParent") or item.flag("parent"),
+        "_start_local": start_local,
+        "_is_parent": item.flag("isMultiSportParent") or item.flag("parent") or None,
+        "_is_virtual": (type_key is not None and type_key.lower().startswith("virtual_")) or None,
     }

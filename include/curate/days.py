@@ -25,7 +25,7 @@ def day_row(item: Fields) -> Row | None:
         "body_battery_max": _first(item.positive("bodyBatteryHighestValue"), _stat(battery.get("HIGHEST"))),
         "body_battery_min": _first(item.positive("bodyBatteryLowestValue"), _stat(battery.get("LOWEST"))),
         "steps": item.number("totalSteps"),
-        "weight_kg": item.positive("weight", scale=1 / GRAMS_PER_KG),
+        "weight_kg": _kilograms(item),
     }
 
 
@@ -45,10 +45,25 @@ def hrv_row(item: Fields) -> Row | None:
     return None if day is None else {"day": day, "hrv_ms": item.positive("lastNightAvg")}
 
 
+def export_health_row(item: Fields) -> Row | None:
+    """A row of the export's `healthStatusData`: the night's HRV in a list of metrics."""
+    day = item.day()
+    if day is None:
+        return None
+    told = {str(metric.item.get("type")): metric for metric in item.parts("metrics")}
+    return {"day": day, "hrv_ms": told["HRV"].positive("value") if "HRV" in told else None}
+
+
+def export_weight_row(item: Fields) -> Row | None:
+    """A row of the export's `userBioMetrics`: a weighing one level down, or something else that was measured."""
+    day = item.part("metaData").day()
+    return None if day is None else {"day": day, "weight_kg": _kilograms(item.part("weight"))}
+
+
 def weight_row(item: Fields) -> Row | None:
     """A weighing (grams)."""
     day = item.day()
-    return None if day is None else {"day": day, "weight_kg": item.positive("weight", scale=1 / GRAMS_PER_KG)}
+    return None if day is None else {"day": day, "weight_kg": _kilograms(item)}
 
 
 def max_met_readings(item: Fields) -> list[Row]:
@@ -87,11 +102,15 @@ def _precise(item: Fields) -> float | None:
     return item.positive("vo2MaxPreciseValue")
 
 
+def _kilograms(item: Fields) -> float | None:
+    return item.positive("weight", scale=1 / GRAMS_PER_KG)
+
+
 def _stress(item: Fields) -> float | None:
     for total in item.part("allDayStress").parts("aggregatorList"):
         if total.item.get("type") == "TOTAL":
             return total.positive("averageStressLevel")
-    return item.positive("averageStressLevel", "avgStressLevel")
+    return _first(item.positive("averageStressLevel"), item.positive("avgStressLevel"))
 
 
 def _battery_stats(item: Fields) -> list[Fields]:

@@ -19,21 +19,19 @@ class Fields:
     item: Mapping[str, Any]
     unread: Counter[str]
 
-    def number(self, *names: str, scale: float = 1.0) -> float | None:
-        """The first of `names` that holds a finite number, times `scale`."""
-        for name in names:
-            value = self.item.get(name)
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
-                self.unread[f"{name}: not a number"] += 1
-                continue
-            return value * scale if scale != 1.0 else float(value)
+    def number(self, name: str, scale: float = 1.0) -> float | None:
+        """The finite number in `name`, times `scale`."""
+        value = self.item.get(name)
+        if value is None:
+            return None
+        if (type(value) is float or type(value) is int) and -_LARGEST < value < _LARGEST:  # NaN is not, nor is a bool
+            return float(value) if scale == 1.0 else value * scale
+        self.unread[f"{name}: not a number"] += 1
         return None
 
-    def positive(self, *names: str, scale: float = 1.0) -> float | None:
+    def positive(self, name: str, scale: float = 1.0) -> float | None:
         """As `number`; 0 and below mean "not measured" (Garmin's codes for it are 0, -1 and -2)."""
-        value = self.number(*names, scale=scale)
+        value = self.number(name, scale)
         return value if value is not None and value > 0 else None
 
     def identifier(self, name: str) -> str | None:

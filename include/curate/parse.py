@@ -1,4 +1,7 @@
-"""What a document holds, told by its shape: Garmin answers the same thing as a page, a range, a day or an export."""
+"""What a document holds, told by its shape: Garmin answers the same thing as a page, a range, a day or an export.
+
+Each row found is given the name of its shape as `source`; `merge` says which shape wins where several tell the same.
+"""
 
 import json
 from collections import Counter
@@ -6,7 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.curate import activities, days
+import msgspec
+
+from include.curate import activities, days, fit_document
 from include.curate.fields import Fields
 
 Row = dict[str, Any]
@@ -17,6 +22,13 @@ IGNORED = frozenset({
 })  # fmt: skip
 """Marks of documents that feed no table: training status (its "latest" values are of other days) and readiness."""
 _READING_MARKS = ("vo2MaxValue", "vo2MaxPreciseValue", "cyclingVo2MaxPreciseValue", "cyclingVo2MaxValue")
+_DAY_MARKS = (
+    ("heartRateValues", "heart_rate"),
+    ("stressValuesArray", "stress"),
+    ("allDayStress", "export_day"),
+    ("bodyBattery", "export_day"),
+    ("userProfilePK", "export_day"),
+)
 _MAX_DEPTH = 3
 
 
@@ -30,81 +42,107 @@ class Parsed:
     unread: Counter[str] = field(default_factory=Counter)
 
 
-def parse_document(body: bytes, kind: str, into: Parsed) -> None:
+def parse_document(body: bytes, into: Parsed) -> None:
     """Add what `body` holds to `into`; never raises for bad content, which is counted instead."""
     try:
-        value = json.loads(body)
+        value = _decoded(body)
     except (ValueError, RecursionError):
         into.unread["document that is not JSON"] += 1
         return
     if value is not None:
-        _walk(value, kind, into, 0)
+        _walk(value, into, 0)
 
 
-def _walk(value: object, kind: str, into: Parsed, depth: int) -> None:
+def _decoded(body: bytes) -> object:
+    """Twice as fast where msgspec, which is stricter than `json` and knows no NaN, can read it."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return json.loads(body)
+
+
+def _walk(value: object, into: Parsed, depth: int) -> None:
     if isinstance(value, list) and depth < _MAX_DEPTH:
-        for each in sorted(value, key=_updated_at) if _has_updates(value) else value:
-            _walk(each, kind, into, depth + 1)
+        for each in _by_update(value, "updateTimestamp"):
+            _walk(each, into, depth + 1)
     elif isinstance(value, dict):
-        _object(value, kind, into)
+        _object(value, into)
     else:
         into.unread["value that is no object"] += 1
 
 
-def _object(value: dict[str, Any], kind: str, into: Parsed) -> None:  # noqa: C901, PLR0912 - one line a shape
+def _object(value: dict[str, Any], into: Parsed) -> None:  # noqa: C901, PLR0912 - one line a shape
     item = Fields(value, into.unread)
-    if "summarizedActivitiesExport" in value:
-        _take(into.activities, map(activities.export_item, item.parts("summarizedActivitiesExport")), into, kind)
+    if "activityId" in value and isinstance(value.get("activityType"), dict):
+        _take(into.activities, [activities.list_item(item)], into, "activity_list")
     elif "summaryDTO" in value:
-        _take(into.activities, [activities.summary(item)], into, kind)
-    elif "activityId" in value and isinstance(value.get("activityType"), dict):
-        _take(into.activities, [activities.list_item(item)], into, kind)
+        _take(into.activities, [activities.summary(item)], into, "activity")
+    elif "summarizedActivitiesExport" in value:
+        exported = item.parts("summarizedActivitiesExport")
+        _take(into.activities, map(activities.export_item, exported), into, "export")
+    elif "fitSession" in value:
+        _take(into.activities, [fit_document.activity(item)], into, "fit")
+        _readings(fit_document.readings, item, into, "fit")
     elif "dailySleepDTO" in value:
-        _take(into.days, [days.sleep_row(item.part("dailySleepDTO"))], into)
+        _take(into.days, [days.sleep_row(item.part("dailySleepDTO"))], into, "sleep")
     elif "hrvSummaries" in value:
-        _take(into.days, map(days.hrv_row, item.parts("hrvSummaries")), into)
+        _take(into.days, map(days.hrv_row, item.parts("hrvSummaries")), into, "hrv")
     elif "hrvSummary" in value:
-        _take(into.days, [days.hrv_row(item.part("hrvSummary"))], into)
+        _take(into.days, [days.hrv_row(item.part("hrvSummary"))], into, "hrv")
     elif "dateWeightList" in value:
-        _take(into.days, map(days.weight_row, item.parts("dateWeightList")), into)
+        weighings = item.parts("dateWeightList")
+        _take(into.days, map(days.weight_row, sorted(weighings, key=_weighed_at)), into, "weighing")
     elif "generic" in value or "cycling" in value:
-        _readings(days.max_met_readings, item, into)
-    elif "maxMet" in value or ("vo2MaxValue" in value and "sport" in value):
-        _readings(days.export_reading, item, into)
+        _readings(days.max_met_readings, item, into, "max_metrics")
+    elif "maxMet" in value:
+        _readings(days.export_reading, item, into, "export_max_met")
+    elif "vo2MaxValue" in value and "sport" in value:
+        _readings(days.export_reading, item, into, "export_activity")
     elif not IGNORED.isdisjoint(value):
         return
+    elif "metaData" in value:
+        _take(into.days, [days.export_weight_row(item)], into, "export_weighing")
     elif "calendarDate" in value and "deepSleepSeconds" in value:
-        _take(into.days, [days.sleep_row(item)], into)
+        _take(into.days, [days.sleep_row(item)], into, "export_sleep")
+    elif "calendarDate" in value and "metrics" in value:
+        _take(into.days, [days.export_health_row(item)], into, "export_health")
     elif "calendarDate" in value:
-        _take(into.days, [days.day_row(item)], into)
+        _take(
+            into.days, [days.day_row(item)], into, next((shape for mark, shape in _DAY_MARKS if mark in value), "day")
+        )
         if any(mark in value for mark in _READING_MARKS):
-            _readings(days.daily_readings, item, into)
+            _readings(days.daily_readings, item, into, "day")
     else:
         into.unread["object of no known shape"] += 1
 
 
-def _take(rows: list[Row], found: Iterable[Row | None], into: Parsed, source: str | None = None) -> None:
+def _take(rows: list[Row], found: Iterable[Row | None], into: Parsed, shape: str) -> None:
     for row in found:
         if row is None:
             into.unread["item without id or date"] += 1
         else:
-            rows.append(row if source is None else {**row, "source": source})
+            row["source"] = shape
+            rows.append(row)
 
 
-def _readings(parser: Callable[[Fields], list[Row]], item: Fields, into: Parsed) -> None:
+def _readings(parser: Callable[[Fields], list[Row]], item: Fields, into: Parsed, shape: str) -> None:
     for reading in parser(item):
         if reading["precise"] is None and reading["rounded"] is None:
             continue
         if reading["day"] is None:
             into.unread["reading without date"] += 1
         else:
+            reading["source"] = shape
             into.readings.append(reading)
 
 
-def _has_updates(values: list[Any]) -> bool:
-    return any(isinstance(value, dict) and "updateTimestamp" in value for value in values)
-
-
-def _updated_at(value: object) -> str:
+def _by_update(values: list[Any], name: str) -> list[Any]:
     """Several rows a day in the export: the last update comes last, and so wins."""
-    return str(value.get("updateTimestamp", "")) if isinstance(value, dict) else ""
+    if not any(isinstance(value, dict) and name in value for value in values):
+        return values
+    return sorted(values, key=lambda value: str(value.get(name, "")) if isinstance(value, dict) else "")
+
+
+def _weighed_at(weighing: Fields) -> float:
+    """Several weighings a day: the last one comes last, and so wins."""
+    return weighing.number("timestampGMT") or 0.0

@@ -1,31 +1,34 @@
 """One VO2max reading per athlete, day and sport, by rules that keep running and cycling apart.
 
-1. A day-level reading (`maxmet/daily`, export, `daily.json`) goes before an activity's of the same day and sport:
-   it is Garmin's own series, often precise; an activity's value fills the days that have none.
+1. A day-level reading (`maxmet/daily`, export, `daily.json`, a FIT file's estimate) goes before an activity's of the
+   same day and sport: it is Garmin's own series, often precise; an activity's value fills the days that have none.
 2. An activity's value belongs to its sport: running or cycling. That of walks, hikes and multisport legs is left out.
 3. A day-level value without a sport of its own is running, unless all that day's activities with a value are of
    other sports: then it repeats theirs, and is cycling or left out.
-4. A precise value goes before a rounded one, a later document before an earlier one, the day's last activity before
+4. A precise value goes before a rounded one, whatever tells it; then as `merge` says; the day's last activity before
    its first. 0.0 is "not estimated", not a reading.
 5. The reading's own calendar date is its day, never the day that was asked for.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include.curate.clock import in_order
+from include.curate.mends import Mends
+from include.curate.merge import merge_readings
 from include.curate.tables import VO2MAX_SPORTS
 
 Row = dict[str, Any]
 DaySport = tuple[str, str]
 
 
-def one_a_day(day_level: Sequence[Row], activities: Sequence[Row], mends: Counter[str]) -> list[Row]:
+def one_a_day(day_level: Sequence[Row], activities: Sequence[Row], mends: Mends) -> list[Row]:
     """Rows of the table vo2max (without athlete_id). `day_level` is in order of documents."""
     carried = _carried(activities)
     chosen = _from_activities(carried, mends)
     devices = {key: row["device"] for key, row in chosen.items()}
-    for (day, sport), reading in _by_own_sport(_merged(day_level), carried, mends).items():
+    for (day, sport), reading in _by_own_sport(merge_readings(day_level), carried, mends).items():
         precise = reading.get("precise")
         chosen[day, sport] = {
             "day": day,
@@ -43,9 +46,7 @@ def _carried(activities: Sequence[Row]) -> dict[str, list[Row]]:
     for row in activities:
         if row.get("_vo2max") is not None and row.get("day") is not None:
             by_day[row["day"]].append(row)
-    for rows in by_day.values():
-        rows.sort(key=lambda row: (str(row.get("_start_local") or ""), row["activity_id"]))
-    return by_day
+    return {day: in_order(rows) for day, rows in by_day.items()}
 
 
 def _reading_sport(row: Row) -> str | None:
@@ -54,13 +55,13 @@ def _reading_sport(row: Row) -> str | None:
     return row["sport"] if row.get("sport") in VO2MAX_SPORTS else None
 
 
-def _from_activities(carried: Mapping[str, Sequence[Row]], mends: Counter[str]) -> dict[DaySport, Row]:
+def _from_activities(carried: Mapping[str, Sequence[Row]], mends: Mends) -> dict[DaySport, Row]:
     chosen: dict[DaySport, Row] = {}
     for day, rows in carried.items():
         for row in rows:
             sport = _reading_sport(row)
             if sport is None:
-                mends["vo2max_of_other_sport_left_out"] += 1
+                mends.count("vo2max_of_other_sport_left_out", day)
                 continue
             value = row["_vo2max"]
             chosen[day, sport] = {
@@ -73,28 +74,17 @@ def _from_activities(carried: Mapping[str, Sequence[Row]], mends: Counter[str]) 
     return chosen
 
 
-def _merged(day_level: Sequence[Row]) -> dict[DaySport, Row]:
-    merged: dict[DaySport, Row] = defaultdict(dict)
-    for row in day_level:
-        merged[row["day"], row["sport"]] |= {
-            name: row[name] for name in ("precise", "rounded") if row[name] is not None
-        }
-    return merged
-
-
-def _by_own_sport(
-    merged: Mapping[DaySport, Row], carried: Mapping[str, Sequence[Row]], mends: Counter[str]
-) -> dict[DaySport, Row]:
+def _by_own_sport(merged: Sequence[Row], carried: Mapping[str, Sequence[Row]], mends: Mends) -> dict[DaySport, Row]:
     """Rule 3."""
-    result = dict(merged)
-    for day, sport in merged:
+    result = {(row["day"], row["sport"]): row for row in merged}
+    for day, sport in list(result):
         sports = {_reading_sport(row) for row in carried.get(day, ())}
         if sport != "running" or not sports or "running" in sports:
             continue
         reading = result.pop((day, "running"))
-        if "cycling" in sports and (day, "cycling") not in merged:
+        if "cycling" in sports and (day, "cycling") not in result:
             result[day, "cycling"] = reading
-            mends["vo2max_of_day_moved_to_cycling"] += 1
+            mends.count("vo2max_of_day_moved_to_cycling", day)
         else:
-            mends["vo2max_of_day_left_out"] += 1
+            mends.count("vo2max_of_day_left_out", day)
     return result

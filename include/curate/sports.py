@@ -1,4 +1,16 @@
-"""Garmin's activity types, mapped to the few sports that the tables know (`tables.SPORTS`)."""
+"""Garmin's activity types, mapped to the few sports that the tables know (`tables.SPORTS`).
+
+| sport | types |
+|---|---|
+| running | every kind: street, trail, track, treadmill, indoor, virtual, obstacle, ultra |
+| cycling | every kind of bike, also indoor, virtual and electric |
+| swimming | pool, open water |
+| walking | also casual, speed and indoor walking |
+| hiking | also mountaineering and rucking |
+| strength | strength training |
+| multisport | the parent of a triathlon and its like; its legs have sports of their own |
+| other | all else, and types not known: ball games, skiing, gym, yoga; what arms or motors drive |
+"""
 
 _EXACT = {
     "virtual_run": "running",
@@ -7,14 +19,17 @@ _EXACT = {
     "cyclocross": "cycling",
     "bmx": "cycling",
     "virtual_ride": "cycling",
+    "enduro_mtb": "cycling",
     "rucking": "hiking",
     "mountaineering": "hiking",
     "multi_sport": "multisport",
     "multisport": "multisport",
     "strength_training": "strength",
-    "indoor_climbing": "other",
 }
 _PARTS = (
+    ("motorcycling", "other"),
+    ("handcycling", "other"),
+    ("hand_cycling", "other"),
     ("running", "running"),
     ("cycling", "cycling"),
     ("biking", "cycling"),
@@ -24,13 +39,14 @@ _PARTS = (
     ("hiking", "hiking"),
     ("multi_sport", "multisport"),
 )
+"""The first that a type contains; what moves arms or a motor says nothing about the VO2max of legs."""
 
 
 def sport_of(type_key: str | None) -> str:
     """The sport of a Garmin `typeKey`; `other` for what is none of them, or unknown.
 
-    Every kind of running (trail, treadmill, track, virtual) is running and every kind of bike is cycling, for
-    Garmin too keeps one VO2max for each of the two.
+    Every kind of running is running and every kind of bike is cycling, for Garmin too keeps one VO2max for each of
+    the two.
     """
     key = (type_key or "").lower()
     if key in _EXACT:

@@ -7,29 +7,38 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from include.curate.months import NO_MONTH
 from include.curate.tables import COLUMNS, Tables, sort_rows, to_frame, typed
-from include.garmin.raw import list_keys
+from include.garmin.holdings import list_keys
 from include.lake import curated_key, curated_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 REQUESTS_AT_ONCE = 8
-NO_MONTH = "unknown"
-"""The month of rows without a day; it sorts after any `YYYY-MM`."""
 
 
 def write_tables(
     s3: "S3Client", bucket: str, athlete_id: str, tables: Tables, since_month: str | None = None
 ) -> list[str]:
-    """Rewrite the athlete's months from `since_month` (`YYYY-MM`; None: all) on; returns the keys now there.
+    """Rewrite the athlete's months from the first that `tables` hold on; returns the keys now there.
 
-    A month that has no row any more is deleted; earlier months stay as they are, so `tables` need not hold them.
-    Rows without a day are kept as of NO_MONTH, which comes after every month: the rules of quality reject them.
+    A month that has no row any more is deleted; earlier months stay as they are. Rows without a day are kept as of
+    NO_MONTH, which comes after every month: the rules of quality reject them. Tables of some months do not tell of all
+    such rows, so those that they do not name stay.
+
+    Args:
+        since_month: `YYYY-MM`, to rewrite fewer months than `tables` hold.
 
     Raises:
-        ValueError: rows of another athlete.
+        ValueError: rows of another athlete, or `since_month` is before the first month that `tables` hold.
     """
+    if tables.since_month and since_month and since_month < tables.since_month:
+        raise ValueError(
+            f"tables of the months from {tables.since_month} on cannot rewrite those from {since_month} on: "
+            "give `curate` the earlier day"
+        )
+    since_month = since_month or tables.since_month
 
     def put(part: tuple[str, bytes]) -> None:
         s3.put_object(Bucket=bucket, Key=part[0], Body=part[1], ContentType="text/csv")
@@ -37,7 +46,9 @@ def write_tables(
     written = []
     for table, frame in tables.frames().items():
         _check(table, frame, athlete_id)
-        kept = [part for part in csv_by_month(table, frame) if since_month is None or part[0] >= since_month]
+        is_partial = table == "activities" and tables.since_month is not None
+        rows = _with_undated(s3, bucket, athlete_id, frame) if is_partial else frame
+        kept = [part for part in csv_by_month(table, rows) if since_month is None or part[0] >= since_month]
         keys = {curated_key(table, athlete_id, month): body for month, body in kept}
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             list(pool.map(put, keys.items()))
@@ -80,6 +91,16 @@ def from_csv(table: str, *parts: bytes) -> pd.DataFrame:
     texts = [pd.read_csv(io.BytesIO(part), dtype=str, keep_default_na=False, na_values=[""]) for part in parts]
     text = pd.concat(texts, ignore_index=True)
     return pd.DataFrame({name: typed(text[name], kind) for name, kind in COLUMNS[table].items()})
+
+
+def _with_undated(s3: "S3Client", bucket: str, athlete_id: str, activities: pd.DataFrame) -> pd.DataFrame:
+    """`activities` and those without a day in the bucket that it does not name."""
+    key = curated_key("activities", athlete_id, NO_MONTH)
+    if key not in list_keys(s3, bucket, key):
+        return activities
+    undated = from_csv("activities", s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    others = undated[~undated["activity_id"].isin(activities["activity_id"])]
+    return pd.concat([activities, others], ignore_index=True) if len(others) else activities
 
 
 def _as_text(table: str, frame: pd.DataFrame) -> pd.DataFrame:

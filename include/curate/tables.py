@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 _NUMBER, _TEXT, _DAY, _TIME, _FLAG = "float64", "text", "day", "time", "flag"
@@ -80,30 +81,44 @@ class Tables:
     """How many values each named rule mended or dropped (`calories_kj_to_kcal`: 1794)."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """How many documents or items could not be used, by reason."""
+    since_month: str | None = None
+    """The first month (`YYYY-MM`) that the tables hold; None: all there is."""
 
     def frames(self) -> dict[str, pd.DataFrame]:
         return {"activities": self.activities, "days": self.days, "vo2max": self.vo2max}
 
 
-def empty_tables() -> Tables:
+def empty_tables(since_month: str | None = None) -> Tables:
     """Tables without rows, with the right columns and dtypes."""
-    return Tables(activities=to_frame("activities", []), days=to_frame("days", []), vo2max=to_frame("vo2max", []))
+    activities, days, vo2max = (to_frame(table, []) for table in COLUMNS)
+    return Tables(activities, days, vo2max, since_month=since_month)
 
 
 def to_frame(table: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a sorted frame with exactly the table's columns; a value of the wrong type becomes unknown."""
-    columns = {name: [row.get(name) for row in rows] for name in COLUMNS[table]}
-    frame = pd.DataFrame({name: typed(columns[name], kind) for name, kind in COLUMNS[table].items()})
-    return sort_rows(table, frame)
+    """Rows as a sorted frame with exactly the table's columns; days and times are ISO text."""
+    columns = {name: _column([row.get(name) for row in rows], kind) for name, kind in COLUMNS[table].items()}
+    return sort_rows(table, pd.DataFrame(columns))
 
 
 def sort_rows(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(list(SORT[table]), kind="stable", na_position="last").reset_index(drop=True)
 
 
-def typed(values: Sequence[Any] | pd.Series, kind: str) -> pd.Series:
-    """`values` in the dtype that the table holds them in."""
-    series = pd.Series(values, dtype="object")
+def _column(values: list[Any], kind: str) -> pd.Series:
+    """None is unknown."""
+    if kind == _NUMBER:
+        return pd.Series(np.array(values, dtype=np.float64))
+    if kind == _TEXT:
+        return pd.Series(values, dtype="object")
+    if kind == _FLAG:
+        return pd.Series([value is True for value in values], dtype=bool)
+    if kind == _DAY:
+        return pd.Series(np.array(values, dtype="datetime64[D]").astype("datetime64[ns]"))
+    return typed(pd.Series(values, dtype="object"), kind)
+
+
+def typed(series: pd.Series, kind: str) -> pd.Series:
+    """Text in the dtype that the table holds it in."""
     if kind == _NUMBER:
         return pd.to_numeric(series, errors="coerce").astype("float64")
     if kind == _TEXT:

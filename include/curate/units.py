@@ -18,9 +18,11 @@ MOST_EVIDENCE = 3.0
 
 @dataclass(frozen=True)
 class UnitRule:
-    """How a ratio (a value per second, or per metre) behaves in the right unit, and by what the wrong one is larger."""
+    """How the ratio of columns `value` and `per` behaves in the right unit; the wrong one is larger by `factor`."""
 
     name: str
+    value: str
+    per: str
     factor: float
     usual: float
     log_spread: float
@@ -31,12 +33,28 @@ class UnitRule:
 
 
 KJ = UnitRule(
-    "calories_kj_to_kcal", 4.184, usual=9.0 / 60, log_spread=0.5, least_median=20.0 / 60, impossible=35.0 / 60
+    "calories_kj_to_kcal",
+    "energy_kcal",
+    "duration_s",
+    factor=4.184,
+    usual=9.0 / 60,
+    log_spread=0.5,
+    least_median=20.0 / 60,
+    impossible=35.0 / 60,
 )
 """Energy per second (kcal/s). 20 kcal/min over months, or 35 in one activity, no athlete burns."""
 FASTEST_CLIMB_MPS = 0.65
 """On foot or by bike nobody climbs faster: the record for 1000 m straight up is 0.58 m/s."""
-CM = UnitRule("elevation_cm_to_m", 100.0, usual=0.01, log_spread=1.5, least_median=0.2, impossible=0.7)
+CM = UnitRule(
+    "elevation_cm_to_m",
+    "elevation_gain_m",
+    "distance_m",
+    factor=100.0,
+    usual=0.01,
+    log_spread=1.5,
+    least_median=0.2,
+    impossible=0.7,
+)
 """Climb per distance (m/m). Uphill races reach 0.5; over months a mountaineer stays below 0.2."""
 
 
@@ -50,6 +68,8 @@ def foreign(ratios: NDArray[np.float64], rule: UnitRule, surely: NDArray[np.bool
     if not known.any():
         return surely.copy()
     values = ratios[known]
+    if values.max() <= rule.usual * rule.factor**0.5 and not surely.any():
+        return surely.copy()  # none is nearer to the wrong unit than to the right one
     states = _states(np.log(values), rule)
     for start, stop in _stretches(states):
         if np.median(values[start:stop]) < rule.least_median:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -47,6 +47,8 @@ class RawDocument:
     last_day: date
     name: str
     body: bytes
+    unreadable: str | None = field(default=None, kw_only=True)
+    """Why the source could not make JSON of what it read; `body` then tells what that was."""
 
 
 @dataclass(frozen=True)

@@ -2,27 +2,27 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from include.garmin.document import RawDocument, StoredDocument
-from include.lake import RAW_KINDS, raw_key, raw_prefix
+from include.garmin.holdings import Holdings, Version, list_keys, safe_name, version_of_key
+from include.lake import RAW_KINDS, quarantine_raw_stem, raw_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 """Beyond this a response is not parsed. A page of 100 activities is about 250 kB, ten years in one file about 5 MB."""
-QUARANTINE_RAW_PREFIX = "quarantine/raw/"
-
-_KEY = re.compile(
-    r"raw/athlete_id=(?P<athlete>[^/]+)/(?P<kind>[a-z_]+)/(?P<day>\d{4}/\d{2}/\d{2})/"
-    r"(?P<name>.+)\.(?P<fetched_at>\d{8}t\d{6}z)\.(?P<digest>[0-9a-f]{12})\.json"
-)
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+REQUESTS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -34,86 +34,61 @@ class RawWritten:
     rejected: int = 0
 
 
-@dataclass
-class _NewestDigests:
-    """The newest digest of every (kind, last day, name), listed by kind and year as they are asked for."""
-
-    s3: "S3Client"
-    bucket: str
-    athlete_id: str
-    newest: dict[tuple[str, date, str], tuple[str, str]] = field(default_factory=dict)
-    listed: set[str] = field(default_factory=set)
-
-    def holds(self, document: RawDocument, digest: str) -> bool:
-        prefix = f"{raw_prefix(self.athlete_id)}{document.kind}/{document.last_day:%Y}/"
-        if prefix not in self.listed:
-            self.listed.add(prefix)
-            for key in list_keys(self.s3, self.bucket, prefix):
-                self._note(key)
-        return self.newest.get((document.kind, document.last_day, document.name), ("", ""))[1] == digest
-
-    def remember(self, key: str) -> None:
-        self._note(key)
-
-    def _note(self, key: str) -> None:
-        match = _KEY.fullmatch(key)
-        if match is None:
-            return
-        slot = (match["kind"], datetime.strptime(match["day"], "%Y/%m/%d").date(), match["name"])
-        self.newest[slot] = max(self.newest.get(slot, ("", "")), (match["fetched_at"], match["digest"]))
-
-
 def write_raw(
-    s3: "S3Client", bucket: str, athlete_id: str, documents: Iterable[RawDocument], fetched_at: datetime
+    s3: "S3Client",
+    bucket: str,
+    athlete_id: str,
+    documents: Iterable[RawDocument],
+    fetched_at: datetime,
+    holdings: Holdings | None = None,
 ) -> RawWritten:
     """Keep `documents` under the raw prefix; one that is no JSON goes to quarantine and the others go on.
 
-    A document whose newest kept version has the same content is not written again, so a rerun changes nothing.
+    A document whose newest kept version has the same content is not written again, so a rerun changes nothing. When
+    `documents` raises, what it gave before is kept.
 
     Args:
         fetched_at: moment of the fetch, UTC.
+        holdings: what raw is known to hold; listed anew when None.
 
     Raises:
         ValueError: a kind that the bucket's layout does not know.
     """
-    newest = _NewestDigests(s3, bucket, athlete_id)
+    held = holdings or Holdings(s3, bucket, athlete_id)
     written = unchanged = rejected = 0
-    for received in documents:
-        document = RawDocument(received.kind, received.last_day, _safe_name(received.name), received.body)
-        digest = hashlib.sha256(document.body).hexdigest()[:12]
-        key = raw_key(
-            athlete_id, document.kind, document.last_day, f"{document.name}.{fetched_at:%Y%m%dt%H%M%Sz}.{digest}"
-        )
-        if newest.holds(document, digest):
-            unchanged += 1
-        elif (reason := why_unreadable(document.body)) is not None:
-            _quarantine(s3, bucket, athlete_id, document, digest, reason)
-            rejected += 1
-        else:
-            s3.put_object(Bucket=bucket, Key=key, Body=document.body, ContentType="application/json")
-            newest.remember(key)
-            written += 1
+    with _Requests() as requests:
+        for document in documents:
+            digest = hashlib.sha256(document.body).hexdigest()[:12]
+            version = Version(document.kind, document.last_day, safe_name(document.name), fetched_at, digest)
+            newest = held.newest(*version.slot)
+            if newest is not None and newest.digest == digest:
+                unchanged += 1
+            elif (reason := document.unreadable or why_unreadable(document.body)) is not None:
+                _quarantine(s3, bucket, athlete_id, version, document.body, reason)
+                rejected += 1
+            else:
+                put = partial(s3.put_object, Bucket=bucket, ContentType="application/json")
+                requests.start(partial(put, Key=version.key(athlete_id), Body=document.body))
+                held.note(version)
+                written += 1
     return RawWritten(written, unchanged, rejected)
 
 
 def read_raw(s3: "S3Client", bucket: str, athlete_id: str, since: date | None = None) -> Iterator[StoredDocument]:
     """The kept documents that cover `since` or a later day (None: all), in key order; none for an unknown athlete."""
-    for kind in sorted(RAW_KINDS):
-        prefix = f"{raw_prefix(athlete_id)}{kind}/"
-        start_after = f"{prefix}{since:%Y/%m/%d}/" if since else prefix
-        for key in list_keys(s3, bucket, prefix, start_after):
-            match = _KEY.fullmatch(key)
-            if match is None:
-                continue
-            yield StoredDocument(
-                kind=kind,
-                last_day=datetime.strptime(match["day"], "%Y/%m/%d").date(),
-                name=match["name"],
-                body=s3.get_object(Bucket=bucket, Key=key)["Body"].read(),
-                athlete_id=athlete_id,
-                fetched_at=datetime.strptime(match["fetched_at"], "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC),
-                key=key,
-            )
+
+    def stored(key: str) -> StoredDocument | None:
+        version = version_of_key(key)
+        if version is None:
+            return None
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return StoredDocument(*version.slot, body, athlete_id, version.fetched_at, key)
+
+    prefixes = (f"{raw_prefix(athlete_id)}{kind}/" for kind in sorted(RAW_KINDS))
+    keys = chain.from_iterable(
+        list_keys(s3, bucket, prefix, f"{prefix}{since:%Y/%m/%d}/" if since else prefix) for prefix in prefixes
+    )
+    return (document for document in _ahead(stored, keys) if document is not None)
 
 
 def why_unreadable(body: bytes) -> str | None:
@@ -121,29 +96,57 @@ def why_unreadable(body: bytes) -> str | None:
     if len(body) > MAX_DOCUMENT_BYTES:
         return f"larger than {MAX_DOCUMENT_BYTES} bytes: {len(body)}"
     try:
+        msgspec.json.decode(body, type=msgspec.Raw)  # twenty times as fast, and stricter: it does not know NaN
+    except (ValueError, RecursionError):
+        return _why_not_json(body)
+    return None
+
+
+def _why_not_json(body: bytes) -> str | None:
+    try:
         json.loads(body)
     except (ValueError, RecursionError) as error:
         return f"not JSON: {error}"
     return None
 
 
-def list_keys(s3: "S3Client", bucket: str, prefix: str, start_after: str = "") -> Iterator[str]:
-    """All keys under `prefix` after `start_after`, in order."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, StartAfter=start_after)
-    for page in pages:
-        for item in page.get("Contents", []):
-            yield item["Key"]
+class _Requests:
+    """A few requests at once; leaving waits for all, and raises the first failure."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(REQUESTS_AT_ONCE)
+        self._under_way: deque[Future[object]] = deque()
+
+    def start(self, request: Callable[[], object]) -> None:
+        """Start a request, when few enough are under way: bodies that wait are memory."""
+        if len(self._under_way) >= 2 * REQUESTS_AT_ONCE:
+            self._under_way.popleft().result()
+        self._under_way.append(self._pool.submit(request))
+
+    def __enter__(self) -> "_Requests":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(wait=True)
+        if kind is None:
+            for request in self._under_way:
+                request.result()
 
 
-def _quarantine(s3: "S3Client", bucket: str, athlete_id: str, document: RawDocument, digest: str, reason: str) -> None:
-    stem = (
-        f"{QUARANTINE_RAW_PREFIX}athlete_id={athlete_id}/{document.kind}/{document.last_day:%Y/%m/%d}/"
-        f"{document.name}.{digest}"
-    )
-    note = {"reason": reason, "bytes": len(document.body), "kind": document.kind, "name": document.name}
-    s3.put_object(Bucket=bucket, Key=f"{stem}.body", Body=document.body)
+def _ahead[T](get: Callable[[str], T], keys: Iterable[str]) -> Iterator[T]:
+    """`get` of every key, in order, a few at once."""
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        under_way: deque[Future[T]] = deque()
+        for key in keys:
+            under_way.append(pool.submit(get, key))
+            if len(under_way) >= 2 * REQUESTS_AT_ONCE:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def _quarantine(s3: "S3Client", bucket: str, athlete_id: str, version: Version, body: bytes, reason: str) -> None:
+    stem = quarantine_raw_stem(athlete_id, version.kind, version.last_day, f"{version.name}.{version.digest}")
+    note = {"reason": reason, "bytes": len(body), "kind": version.kind, "name": version.name}
+    s3.put_object(Bucket=bucket, Key=f"{stem}.body", Body=body)
     s3.put_object(Bucket=bucket, Key=f"{stem}.reason.json", Body=json.dumps(note, sort_keys=True).encode())
-
-
-def _safe_name(name: str) -> str:
-    return _UNSAFE.sub("-", name) or "document"

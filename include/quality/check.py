@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -119,4 +120,5 @@ def _verdict(
         rejected[table] = rows.reset_index(drop=True)
         if len(rows) >= REJECTED_ROWS_MIN and len(rows) > REJECTED_SHARE_MAX * len(own):
             failures.append(f"{len(rows)} of {len(own)} rows of {table} rejected, first: {rows['reason'].iloc[0]}")
-    return Verdict(Tables(**clean, mends=tables.mends, unread=tables.unread), rejected, tuple(failures))
+    kept = replace(tables, activities=clean["activities"], days=clean["days"], vo2max=clean["vo2max"])
+    return Verdict(kept, rejected, tuple(failures))

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from include.curate.months import NO_MONTH
 from include.curate.tables import COLUMNS
-from include.garmin.raw import list_keys
+from include.garmin.holdings import list_keys
 from include.lake import data_docs_key, quarantine_key, quarantine_prefix
 from include.quality.verdict import Verdict
 
@@ -12,18 +13,26 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def write_quarantine(s3: "S3Client", bucket: str, athlete_id: str, verdict: Verdict) -> list[str]:
-    """Write the rejected rows by table and month, and delete those of before; returns the keys now there."""
+def write_quarantine(
+    s3: "S3Client", bucket: str, athlete_id: str, verdict: Verdict, since_month: str | None = None
+) -> list[str]:
+    """Write the rejected rows by table and month; returns the keys written.
+
+    What an earlier run rejected in the months from `since_month` (`YYYY-MM`; None: all) on is deleted. Earlier months
+    stay as they are: their tables were written clean, so their rows are not among those that were checked again.
+    """
     written = []
     for table, frame in verdict.rejected.items():
-        for month, rows in frame.groupby(frame["day"].dt.strftime("%Y-%m").fillna("unknown"), sort=True):
+        for month, rows in frame.groupby(frame["day"].dt.strftime("%Y-%m").fillna(NO_MONTH), sort=True):
             key = quarantine_key(table, athlete_id, str(month))
             body = rows.to_csv(index=False, lineterminator="\n").encode()
             s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
             written.append(key)
     for table in COLUMNS:
+        start = quarantine_key(table, athlete_id, since_month) if since_month else ""
+        end = quarantine_key(table, athlete_id, NO_MONTH) if since_month else "~"
         for key in list(list_keys(s3, bucket, quarantine_prefix(table, athlete_id))):
-            if key not in written:
+            if start <= key < end and key not in written:
                 s3.delete_object(Bucket=bucket, Key=key)
     return written
 

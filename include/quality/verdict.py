@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from include.curate.months import NO_MONTH
 from include.curate.tables import Tables
 
 
@@ -24,6 +25,14 @@ class Verdict:
     @property
     def success(self) -> bool:
         return not self.failures
+
+    @property
+    def first_rejected_month(self) -> str | None:
+        """`YYYY-MM` of the first month that loses a row; NO_MONTH when only rows without a day are lost; or None."""
+        months = [
+            month for rows in self.rejected.values() for month in rows["day"].dt.strftime("%Y-%m").fillna(NO_MONTH)
+        ]
+        return min(months, default=None)
 
     @property
     def rejected_rows(self) -> int:

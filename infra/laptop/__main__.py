@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from include.garmin.open import FORMS, with_absolute_path
 from infra.laptop import commands
 from infra.laptop.options import LaptopError, Options
 
@@ -23,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
         "--source",
         default="synthetic",
         metavar="SPEC",
-        help="synthetic[:athletes=12,years=3,seed=7] or folder:PATH (default: %(default)s)",
+        help=f"{', '.join(FORMS.values())} (default: %(default)s)",
     )
     parser.add_argument("--state", type=Path, default=Path(".local"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--port-airflow", type=int, default=8080, help="of Airflow's UI (default: %(default)s)")
@@ -31,15 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _absolute(source: str) -> str:
-    """Processes are started in the repository, so a relative folder is made absolute here."""
-    kind, _, path = source.partition(":")
-    return f"folder:{Path(path).expanduser().absolute()}" if kind == "folder" and path else source
-
-
 def main() -> int:
     args = _parser().parse_args()
-    options = Options(_absolute(args.source), args.state.absolute(), args.port_airflow, args.port_aws)
+    options = Options(with_absolute_path(args.source), args.state.absolute(), args.port_airflow, args.port_aws)
     command = {"run": commands.run, "e2e": commands.e2e, "stop": commands.stop, "clean": commands.clean}[args.command]
     try:
         return command(options)

@@ -1,6 +1,5 @@
 """From nothing to the first forecast: the stages of `make run`, each told, measured, and safe to do again."""
 
-import json
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from botocore.exceptions import ClientError
 from include import lake
 from include.deploy import project
 from include.garmin.document import SourceError
-from include.garmin.open import open_source
+from include.garmin.open import is_live, open_source
+from include.garmin.registry import set_default_athletes
 from include.settings import Settings
 from infra.laptop import forecasts, ports, processes
 from infra.laptop.addresses import Addresses, find_addresses
@@ -30,6 +30,10 @@ DAGS = ("garmin_ingest", "model_build", "model_deploy")
 START_TIMEOUT_S = 180
 RUN_TIMEOUT_S = 3600
 NEXT_RUN_TIMEOUT_S = 60
+NO_TOKENS = (
+    "No athlete has Garmin tokens yet: start `make run`, run `make garmin-login ATHLETE=…` beside it, and then "
+    "start again with this SOURCE."
+)
 RECENTLY = timedelta(seconds=5)
 """Run times of the scheduler and the clock here may differ by the rounding of either."""
 
@@ -68,16 +72,19 @@ class Deployment:
             LaptopError: the source cannot be read.
         """
         try:
-            found = open_source(self.options.source, self.today).athletes()
+            found = open_source(self.options.source, self.today, self.client).athletes()
         except (SourceError, OSError) as error:
             raise LaptopError(f"SOURCE={self.options.source} cannot be read: {error}") from error
+        if not found and is_live(self.options.source):
+            raise LaptopError(NO_TOKENS)
         if not found:
             raise LaptopError(f"SOURCE={self.options.source} holds no athlete.")
         return found
 
     def start(self) -> None:
         """Start every process. Airflow comes up beside local AWS and the stacks: it needs neither to start."""
-        _ = self.athletes
+        if not is_live(self.options.source):  # whose tokens local AWS keeps
+            _ = self.athletes
         self.supervisor.start(processes.local_aws(self.options, self.environment))
         airflow = threading.Thread(target=self._start_airflow, name="airflow", daemon=True)
         airflow.start()
@@ -138,8 +145,7 @@ class Deployment:
                 if name == "data":
                     detail("release")
                     project.release(self.client, self.settings)
-            body = json.dumps({"athletes": self.athletes}).encode()
-            self.client("s3").put_object(Bucket=self.settings.bucket, Key=lake.ATHLETES_KEY, Body=body)
+            set_default_athletes(self.client("s3"), self.settings.bucket, self.athletes)
 
     def _start_airflow(self) -> None:
         try:

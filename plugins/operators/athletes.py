@@ -7,15 +7,21 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-log = logging.getLogger(__name__)
+from include.garmin.document import SourceError, TooManyRequests
 
-ATHLETES_PER_BATCH = 25
-MIN_BATCHES = 2
-"""So that two workers share the work of few athletes."""
+log = logging.getLogger(__name__)
 
 
 class AthletesFailed(Exception):
     """The work failed for some of the athletes; the message names them, each with the reason."""
+
+
+class DataRejected(Exception):
+    """An athlete's data is not fit to be used; the message says why."""
+
+
+FINAL = (SourceError, DataRejected)
+"""Failures that the next try would meet again."""
 
 
 @dataclass
@@ -25,6 +31,8 @@ class Outcome:
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     """Reason by athlete."""
+    retry_helps: bool = False
+    """Whether any failure is one that another try may not meet."""
 
     @property
     def label(self) -> str:
@@ -32,29 +40,41 @@ class Outcome:
         marked = [f"FAILED {athlete}" for athlete in self.failed]
         return ", ".join([*marked, *self.done])
 
-    def raise_for_failures(self) -> None:
-        """Raises AthletesFailed when there are any."""
-        if self.failed:
-            reasons = "; ".join(f"{athlete}: {reason}" for athlete, reason in self.failed.items())
-            total = len(self.failed) + len(self.done)
-            raise AthletesFailed(f"{len(self.failed)} of {total} athletes failed, the others are done. {reasons}")
+    @property
+    def failure(self) -> str | None:
+        """All failures in one text; None when there are none."""
+        if not self.failed:
+            return None
+        reasons = "; ".join(f"{athlete}: {reason}" for athlete, reason in self.failed.items())
+        total = len(self.failed) + len(self.done)
+        return f"{len(self.failed)} of {total} athletes failed, the others are done. {reasons}"
 
-
-def batches(athletes: Sequence[str], per_batch: int = ATHLETES_PER_BATCH) -> list[list[str]]:
-    """Athletes in even batches of at most `per_batch`, in their order; [] for none."""
-    count = max(min(MIN_BATCHES, len(athletes)), -(-len(athletes) // per_batch))
-    return [list(athletes[i * len(athletes) // count : (i + 1) * len(athletes) // count]) for i in range(count)]
+    def note(self, athlete: str, error: Exception) -> None:
+        """Take a failure down."""
+        self.failed[athlete] = f"{type(error).__name__}: {error}"[:300]
+        self.retry_helps = self.retry_helps or not isinstance(error, FINAL)
 
 
 def for_each(athletes: Sequence[str], work: Callable[[str], str]) -> Outcome:
-    """Do `work` for every athlete; it returns what it did, for the log."""
+    """Do `work` for every athlete; it returns what it did, for the log.
+
+    When Garmin asks to be left alone, those that come after are not tried.
+    """
     outcome = Outcome()
-    for athlete in athletes:
+    for number, athlete in enumerate(athletes):
         try:
             told = work(athlete)
+        except TooManyRequests as error:
+            for left in athletes[number:]:
+                outcome.note(left, error)
+            log.warning("%s: %s", athlete, error)
+            break
+        except FINAL as error:
+            log.error("%s failed: %s", athlete, error)
+            outcome.note(athlete, error)
         except Exception as error:
             log.exception("%s failed", athlete)
-            outcome.failed[athlete] = f"{type(error).__name__}: {error}"[:300]
+            outcome.note(athlete, error)
         else:
             log.info("%s: %s", athlete, told)
             outcome.done.append(athlete)

@@ -28,12 +28,13 @@ def curated(*values: object, kind: str = "day") -> Tables:
 
 
 def activity(number: int = 1, sport: str = "running", day: str = "2025-05-01", **more: Any) -> Json:
-    """An item of the activity list: an hour at 10 km/h."""
+    """An item of the activity list: an hour at 10 km/h, two hours east of Greenwich, at eight when not told."""
+    local = more.get("startTimeLocal", f"{day} 08:00:00")
     return {
         "activityId": number,
         "activityType": {"typeKey": sport},
-        "startTimeLocal": f"{day} 08:00:00",
-        "startTimeGMT": f"{day} 06:00:00",
+        "startTimeLocal": local,
+        "startTimeGMT": local and (datetime.fromisoformat(local) - timedelta(hours=2)).isoformat(" "),
         "duration": 3600.0,
         "distance": 10_000.0,
         "calories": 600.0,

@@ -8,7 +8,8 @@ from garmin_documents import activity, curated, max_met, stored
 from include.curate import Tables, curate, read_tables, write_tables
 from include.curate.store import from_csv, to_csv
 from include.garmin import open_source
-from include.garmin.raw import list_keys, read_raw, write_raw
+from include.garmin.holdings import list_keys
+from include.garmin.raw import read_raw, write_raw
 
 UNDATED = {"startTimeLocal": None, "startTimeGMT": None}
 

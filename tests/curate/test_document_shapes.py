@@ -218,6 +218,25 @@ def test_hrv_comes_as_a_day_and_as_a_range() -> None:
     ]
 
 
+def test_exported_health_tells_hrv_among_other_metrics() -> None:
+    metrics = [{"type": "HRV", "value": 61.0}, {"type": "HR", "value": 46.0}, {"type": "SPO2", "value": 0.0}]
+    rows = [
+        {"calendarDate": "2025-05-01", "metrics": metrics},
+        {"calendarDate": "2025-05-02", "metrics": metrics[1:]},
+        {"calendarDate": "2025-05-03", "metrics": [{"type": "HRV", "value": 0.0}]},
+    ]
+    assert known(curated(rows).days) == [{"day": "2025-05-01", "hrv_ms": 61.0}]
+
+
+def test_exported_weighings_are_one_level_down_in_grams() -> None:
+    rows = [
+        {"metaData": {"calendarDate": "2025-05-01T07:00:00.0"}, "weight": {"weight": 70_500.0}},
+        {"metaData": {"calendarDate": "2025-05-02T07:00:00.0"}, "height": {"height": 180.0}},
+    ]
+    tables = curated(rows)
+    assert known(tables.days) == [{"day": "2025-05-01", "weight_kg": 70.5}] and not tables.unread
+
+
 def test_weighings_are_in_grams() -> None:
     answer = {"startDate": "2025-05-01", "dateWeightList": [{"calendarDate": "2025-05-01", "weight": 70_500.0}]}
     assert known(curated(answer).days) == [{"day": "2025-05-01", "weight_kg": 70.5}]
@@ -284,8 +303,8 @@ def test_documents_are_taken_in_order_of_fetch_whatever_order_they_come_in() -> 
 
 
 def test_an_activity_on_two_pages_is_one_row_of_the_later_values() -> None:
-    first = [activity(2), activity(1, averageHR=150.0)]
-    second = [activity(1, distance=11_000.0, averageHR=None), activity(0, activityId="3")]
+    first = [activity(2, day="2025-05-02"), activity(1, averageHR=150.0)]
+    second = [activity(1, distance=11_000.0, averageHR=None), activity("3", day="2025-05-03")]
     rows = known(curated(first, second, kind="activity_list").activities)
     assert sorted(row["activity_id"] for row in rows) == ["1", "2", "3"]
     (row,) = [row for row in rows if row["activity_id"] == "1"]
@@ -329,6 +348,11 @@ def test_an_activity_without_start_is_a_row_without_day() -> None:
         ("strength_training", "strength"),
         ("multi_sport", "multisport"),
         ("indoor_climbing", "other"),
+        ("enduro_mtb", "cycling"),
+        ("motorcycling", "other"),
+        ("indoor_handcycling", "other"),
+        ("wheelchair_push_run", "other"),
+        ("bikeToRunTransition", "other"),
         ("yoga", "other"),
         ("", "other"),
         (None, "other"),

@@ -74,6 +74,12 @@ MARKS = [
     "statsValue",
     "updateTimestamp",
     "acuteLoad",
+    "fitSession",
+    "metrics",
+    "metaData",
+    "timestampGMT",
+    "vo2max",
+    "start_local",
 ]
 
 
@@ -153,6 +159,9 @@ def test_one_senseless_value_is_counted_and_the_others_are_kept(field: str, valu
         {"calendarDate": None, "deepSleepSeconds": 1},
         {"hrvSummaries": [{"lastNightAvg": 50}]},
         {"dateWeightList": [{"weight": 70_000}]},
+        {"calendarDate": None, "metrics": []},
+        {"metaData": {}, "weight": {"weight": 70_000}},
+        {"fitSession": {"timer_s": 1}},
     ],
 )
 def test_an_item_without_id_or_date_is_counted(value: dict[str, Any]) -> None:

@@ -54,3 +54,21 @@ def test_an_activity_without_length_or_start_is_no_leg() -> None:
 def test_a_leg_whose_parent_was_never_seen_is_kept() -> None:
     tables = curated([activity(1, parentId=99)])
     assert [row["parent_id"] for row in known(tables.activities)] == ["99"] and not tables.mends
+
+
+def test_activities_without_a_clock_in_common_are_not_compared() -> None:
+    parent = activity(100, "multi_sport", duration=7200.0, isMultiSportParent=True, startTimeLocal=None)
+    parent["startTimeGMT"] = "2025-05-01 06:00:00"
+    tables = curated([parent, activity(1, startTimeGMT=None)])
+    assert sorted(row["activity_id"] for row in known(tables.activities)) == ["1", "100"]
+
+
+def test_a_parent_without_start_has_no_legs_and_is_kept() -> None:
+    parent = activity(100, "multi_sport", isMultiSportParent=True, startTimeLocal=None, startTimeGMT=None)
+    assert len(curated([parent, activity(1, parentId=100)]).activities) == 2
+
+
+def test_a_leg_far_from_its_parent_is_not_judged_by_it() -> None:
+    parent = activity(100, "multi_sport", isMultiSportParent=True)
+    tables = curated([parent, activity(1, day="2025-05-09", parentId=100)])
+    assert len(tables.activities) == 2 and not tables.mends

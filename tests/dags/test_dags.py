@@ -7,19 +7,33 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
+from dags.backfill import garmin_backfill
 from dags.build import model_build
 from dags.deploy import model_deploy
 from dags.ingest import garmin_ingest
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "dags").glob("*.py") if path.stem != "__init__")
-DAGS = {dag.dag_id: dag for dag in (garmin_ingest(), model_build(), model_deploy())}
+DAGS = {dag.dag_id: dag for dag in (garmin_ingest(), garmin_backfill(), model_build(), model_deploy())}
 HEAVY = ("pandas", "numpy", "great_expectations", "xgboost", "sagemaker", "pyarrow", "moto")
 
 EDGES = {
     "garmin_ingest": {
-        "athletes": ["announce", "batch.curate", "batch.features", "batch.fetch", "batch.validate", "verdict"],
+        "plan": ["batch.curate", "batch.features", "batch.fetch", "batch.validate"],
         "batch.fetch": ["batch.curate"],
+        "batch.curate": ["batch.validate"],
+        "batch.validate": ["batch.features"],
+        "batch.features": ["announce"],
+        "announce": ["verdict"],
+        "verdict": [],
+    },
+    "garmin_backfill": {
+        "plan": ["batches", "files", "live"],
+        "files": ["fetch_files"],
+        "live": ["fetch_live"],
+        "batches": ["batch.curate", "batch.features", "batch.validate"],
+        "fetch_files": ["batch.curate"],
+        "fetch_live": ["batch.curate"],
         "batch.curate": ["batch.validate"],
         "batch.validate": ["batch.features"],
         "batch.features": ["announce"],
@@ -55,7 +69,7 @@ def dag(request: pytest.FixtureRequest) -> DAG:
 
 
 def test_the_dag_ids_are_those_of_the_design() -> None:
-    assert sorted(DAGS) == ["garmin_ingest", "model_build", "model_deploy"]
+    assert sorted(DAGS) == ["garmin_backfill", "garmin_ingest", "model_build", "model_deploy"]
 
 
 def test_the_wiring_is_as_written_down(dag: DAG) -> None:
@@ -82,8 +96,13 @@ def test_the_chain_runs_over_assets() -> None:
     assert [asset.name for asset in DAGS["model_deploy"].schedule] == ["approved_model"]
 
 
-def test_ingest_owns_a_day() -> None:
-    assert isinstance(DAGS["garmin_ingest"].schedule, CronDataIntervalTimetable)
+@pytest.mark.parametrize("dag_id", ["garmin_ingest", "garmin_backfill"])
+def test_a_run_owns_its_days(dag_id: str) -> None:
+    assert isinstance(DAGS[dag_id].schedule, CronDataIntervalTimetable)
+
+
+def test_garmin_is_asked_one_piece_after_the_other() -> None:
+    assert DAGS["garmin_backfill"].get_task("fetch_live").max_active_tis_per_dagrun == 1
 
 
 def test_jobs_are_deferred_and_their_logs_not_polled() -> None:

@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 
+from dags import backfill
 from dags.ingest import window
-from plugins.operators.athletes import AthletesFailed, batches, for_each
+from include.garmin.document import LoginNeeded, SourceError, TooManyRequests, UnknownAthlete
+from plugins.operators.athletes import DataRejected, for_each
 
 NO_DAYS: dict[str, Any] = {"from": None, "to": None}
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -26,20 +28,6 @@ def test_days_given_count_first(run_type: str) -> None:
     assert window({"from": "2025-01-01", "to": None}, run_type, MIDNIGHT) == (date(2025, 1, 1), None)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 12, 25, 49, 50, 51, 300])
-def test_batches_hold_every_athlete_once_in_order_and_are_even(count: int) -> None:
-    athletes = [f"a{i}" for i in range(count)]
-    made = batches(athletes)
-    assert [athlete for batch in made for athlete in batch] == athletes
-    sizes = [len(batch) for batch in made]
-    assert all(0 < size <= 25 for size in sizes)
-    assert not sizes or max(sizes) - min(sizes) <= 1
-
-
-def test_two_workers_share_few_athletes() -> None:
-    assert batches(["a", "b", "c", "d"]) == [["a", "b"], ["c", "d"]]
-
-
 def test_one_athletes_failure_is_named_and_the_others_go_on() -> None:
     worked: list[str] = []
 
@@ -52,11 +40,57 @@ def test_one_athletes_failure_is_named_and_the_others_go_on() -> None:
     outcome = for_each(["ann", "bob", "cleo"], work)
     assert worked == ["ann", "cleo"]
     assert outcome.label == "FAILED bob, ann, cleo"
-    with pytest.raises(AthletesFailed, match=r"1 of 3 athletes failed.*bob: ValueError: his file is broken"):
-        outcome.raise_for_failures()
+    assert outcome.failure == ("1 of 3 athletes failed, the others are done. bob: ValueError: his file is broken")
+    assert outcome.retry_helps
 
 
-def test_no_failure_raises_nothing() -> None:
+def test_no_failure_is_none() -> None:
     outcome = for_each(["ann"], lambda _: "done")
-    outcome.raise_for_failures()
-    assert (outcome.done, outcome.failed) == (["ann"], {})
+    assert (outcome.done, outcome.failed, outcome.failure) == (["ann"], {}, None)
+
+
+@pytest.mark.parametrize(
+    "error", [SourceError("no file"), LoginNeeded("run it"), DataRejected("no day"), UnknownAthlete("who")]
+)
+def test_what_the_next_try_would_meet_again_is_not_retried(error: Exception) -> None:
+    def work(athlete: str) -> str:
+        if athlete == "bob":
+            raise error
+        return "done"
+
+    outcome = for_each(["bob", "ann"], work)
+    assert not outcome.retry_helps
+    assert outcome.done == ["ann"]
+
+
+def test_one_failure_that_may_pass_is_retried_though_another_is_final() -> None:
+    errors = iter([SourceError("no file"), OSError("network")])
+
+    def work(athlete: str) -> str:
+        raise next(errors)
+
+    assert for_each(["ann", "bob"], work).retry_helps
+
+
+def test_nobody_is_asked_for_after_garmin_said_429() -> None:
+    asked: list[str] = []
+
+    def work(athlete: str) -> str:
+        asked.append(athlete)
+        if athlete == "bob":
+            raise TooManyRequests(90)
+        return "done"
+
+    outcome = for_each(["ann", "bob", "cleo"], work)
+    assert asked == ["ann", "bob"]
+    assert sorted(outcome.failed) == ["bob", "cleo"]
+    assert "90 s" in outcome.failed["cleo"]
+    assert not outcome.retry_helps
+
+
+def test_a_backfill_run_of_the_schedule_has_its_month() -> None:
+    month = datetime(2026, 2, 1, 3, tzinfo=UTC), datetime(2026, 3, 1, 3, tzinfo=UTC)
+    assert backfill.window(NO_DAYS, "backfill", *month) == (date(2026, 2, 1), date(2026, 2, 28))
+    assert backfill.window(NO_DAYS, "manual", *month) == (None, None)
+    days = {"from": "2020-01-01", "to": None}
+    assert backfill.window(days, "manual", None, None) == (date(2020, 1, 1), None)

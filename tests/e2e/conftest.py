@@ -15,6 +15,7 @@ import boto3
 import psutil
 import pytest
 
+from infra.laptop.airflow_api import AirflowApi
 from infra.laptop.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -24,12 +25,12 @@ SOURCE = "synthetic:athletes=3,years=2,seed=7"
 class Laptop:
     """A running `python -m infra.laptop run`."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, source: str = SOURCE) -> None:
         self.state = state
-        self.port_aws = free_port()
+        self.port_aws, self.port_airflow = free_port(), free_port()
         self.lines: list[str] = []
-        command = [sys.executable, "-m", "infra.laptop", "run", "--source", SOURCE, "--state", str(state)]
-        ports = ["--port-aws", str(self.port_aws), "--port-airflow", str(free_port())]
+        command = [sys.executable, "-m", "infra.laptop", "run", "--source", source, "--state", str(state)]
+        ports = ["--port-aws", str(self.port_aws), "--port-airflow", str(self.port_airflow)]
         self.process = subprocess.Popen(
             [*command, *ports], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
@@ -73,6 +74,15 @@ class Laptop:
             except psutil.Error:
                 continue
         return None
+
+    def run_dag(self, dag_id: str, **conf: Any) -> tuple[str, str]:
+        """Trigger a DAG by hand and follow it to its end: the run's state, and what its failed tasks logged."""
+        airflow = AirflowApi(f"http://127.0.0.1:{self.port_airflow}")
+        airflow.unpause(dag_id)
+        run_id = airflow.trigger(dag_id, conf)
+        state = airflow.follow(dag_id, run_id, 300, lambda _: None)
+        failed = [task for task in airflow.tasks(dag_id, run_id) if task.state == "failed"]
+        return state, "\n".join(line for task in failed for line in airflow.log_tail(dag_id, run_id, task))
 
     def client(self, service: str) -> Any:
         return boto3.client(

@@ -4,14 +4,35 @@ from pathlib import Path
 import pytest
 
 from include.garmin import SourceError, open_source
+from include.garmin.open import is_live, with_absolute_path
 
 TODAY = date(2026, 3, 1)
 
 
 @pytest.mark.parametrize("spec", ["", "garmin", "Synthetic", "synthetics:athletes=2", "s3:bucket", ":", "folder2:/x"])
-def test_a_spec_of_neither_form_is_refused_and_both_forms_are_told(spec: str) -> None:
-    with pytest.raises(SourceError, match=r"unknown source .*synthetic.*folder:PATH"):
+def test_a_spec_of_no_form_is_refused_and_all_forms_are_told(spec: str) -> None:
+    with pytest.raises(SourceError, match=r"(?s)unknown source .*synthetic.*folder:PATH.*export:.*garminconnect"):
         open_source(spec, TODAY)
+
+
+@pytest.mark.parametrize("spec", ["folder:", "export:", "garminexport:"])
+def test_a_source_of_files_needs_a_path(spec: str) -> None:
+    with pytest.raises(SourceError, match="needs a path"):
+        open_source(spec, TODAY)
+
+
+@pytest.mark.parametrize("spec", ["garminconnect", "garminexport"])
+def test_a_live_source_is_opened_by_a_deployment(spec: str) -> None:
+    assert is_live(spec)
+    with pytest.raises(SourceError, match="Secrets Manager"):
+        open_source(spec, TODAY)
+
+
+def test_paths_are_made_absolute_and_buckets_left_alone() -> None:
+    assert with_absolute_path("folder:here") == f"folder:{Path('here').absolute()}"
+    assert with_absolute_path("export:a/b.zip") == f"export:{Path('a/b.zip').absolute()}"
+    for spec in ("export:s3://bucket/a.zip", "synthetic:athletes=2", "garminconnect", "garminexport"):
+        assert with_absolute_path(spec) == spec
 
 
 @pytest.mark.parametrize(

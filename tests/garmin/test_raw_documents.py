@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from include.garmin import RawDocument, raw
-from include.garmin.raw import RawWritten, list_keys, read_raw, write_raw
+from include.garmin.holdings import list_keys
+from include.garmin.raw import RawWritten, read_raw, write_raw
 
 NOW = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)

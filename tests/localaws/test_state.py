@@ -52,6 +52,9 @@ def make_all(server):
     s3.upload_part(Bucket="kept", Key="under-way", UploadId=upload, PartNumber=1, Body=b"p" * 100_000)
     server.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument="{}")
     server.client("ssm").put_parameter(Name="/kept", Value="1", Type="String")
+    secrets = server.client("secretsmanager")
+    secrets.create_secret(Name="kept/ann", SecretString="first", Tags=[{"Key": "of", "Value": "ann"}])
+    secrets.put_secret_value(SecretId="kept/ann", SecretString="second")
     server.client("logs").create_log_group(logGroupName="/kept")
     server.client("events").put_rule(Name="kept", ScheduleExpression="rate(1 day)")
     api = server.client("apigateway")
@@ -76,6 +79,10 @@ def seen(server):
             for v in versions["Versions"]
         ],
         "metadata": s3.head_object(Bucket="kept", Key="a/ü &+.json")["Metadata"],
+        "secret": server.client("secretsmanager").get_secret_value(SecretId="kept/ann")["SecretString"],
+        "secrets": [
+            (found["Name"], found["Tags"]) for found in server.client("secretsmanager").list_secrets()["SecretList"]
+        ],
         "tags": s3.get_object_tagging(Bucket="kept", Key="large")["TagSet"],
         "parts": [p["Size"] for p in s3.list_parts(Bucket="kept", Key="under-way", UploadId=upload)["Parts"]],
         "versioning": s3.get_bucket_versioning(Bucket="kept")["Status"],

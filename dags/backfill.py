@@ -1,0 +1,113 @@
+"""garmin_backfill: years of history into raw, by month where Garmin is asked, then once through tables and features."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
+
+from dags.athlete_tasks import Json, announce, curate, features, fetch, validate, verdict
+from dags.policy import DEFAULT_ARGS, TAGS
+from include.settings import settings
+
+Days = tuple[date | None, date | None]
+ONLY_RAW = "raw"
+"""As a source: nothing is fetched, tables and features are made anew from what raw holds."""
+
+
+@task
+def plan(
+    params: Any = None, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
+) -> dict[str, list[Json]]:
+    """What to fetch from `files` side by side and `live` one after the other, and the `batches` for the tables."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from include.garmin.document import SourceError
+    from include.garmin.open import open_source
+    from include.garmin.planning import batched, plan_history
+    from include.garmin.registry import Athlete, chosen_athletes
+    from plugins.operators.aws import client
+
+    days = window(params, dag_run.run_type, data_interval_start, data_interval_end)
+    today = datetime.now(UTC).date()
+    named, source = params["athletes"], params["source"]
+    listed = chosen_athletes(client("s3"), settings().bucket, named)
+    if source == ONLY_RAW:
+        return {"files": [], "live": [], "batches": [batch.as_json() for batch in batched(listed, days)]}
+    try:
+        if source:
+            listed = [Athlete(name, source) for name in named or open_source(source, today, client).athletes()]
+        history = plan_history(listed, settings().source, days, today, again=params["again"])
+    except SourceError as error:
+        raise AirflowFailException(str(error)) from error
+    return {
+        "files": [batch.as_json() for batch in history.files],
+        "live": [batch.as_json() for batch in history.live],
+        "batches": [batch.as_json() for batch in history.batches],
+    }
+
+
+@task
+def part_of(plan: dict[str, list[Json]], name: str) -> list[Json]:
+    """One list of the plan: Airflow maps a task over nothing less than what another returned."""
+    return plan[name]
+
+
+def window(params: Any, run_type: str, interval_start: datetime | None, interval_end: datetime | None) -> Days:
+    """Days given as parameters count first; else by hand it is all there is, and any other run has its month."""
+    given = [date.fromisoformat(params[name]) if params[name] else None for name in ("from", "to")]
+    if any(given) or run_type == "manual" or interval_start is None or interval_end is None:
+        return given[0], given[1]
+    return interval_start.date(), interval_end.date() - timedelta(days=1)
+
+
+@task_group(group_id="batch")
+def from_raw_to_features(batch: Json) -> None:
+    """A failed athlete does not keep the others of its batch from the next step."""
+    curate(batch) >> validate(batch) >> features(batch)
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("0 3 1 * *", timezone="UTC"),
+    start_date=datetime(2010, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULT_ARGS,
+    tags=[*TAGS, "ingest"],
+    params={
+        "source": Param(
+            None,
+            type=["null", "string"],
+            description="export:s3://bucket/key.zip, export:PATH, garminexport:DIR, folder:PATH, garminconnect, …; "
+            "none: each athlete's own; raw: fetch nothing, rebuild tables and features from raw",
+        ),
+        "athletes": Param([], type="array", items={"type": "string"}, description="Ids; none for all athletes"),
+        "from": Param(None, type=["null", "string"], format="date", description="First day; none for all (files)"),
+        "to": Param(None, type=["null", "string"], format="date", description="Last day; none for today"),
+        "again": Param(False, type="boolean", description="Ask Garmin also for what raw holds already"),
+    },
+)
+def garmin_backfill() -> None:
+    """
+    ### What it does
+    Loads history: by hand with the form (a source, days, athletes), or with Airflow's own backfill, where every run has
+    a month. On its schedule it looks once a month for what the month past still lacks. Files (account export, backup,
+    folder) are read side by side; Garmin itself is asked one month after the other, newest first, and never for what
+    `raw/` holds (but with *again*). Then tables, checks and features are made once. Source `raw` fetches nothing and
+    makes them anew from `raw/`.
+
+    ### When it fails
+    * The message of `verdict` names each failed athlete, the step and the reason. All that came is kept: start the same
+      run again (or clear the failed tasks) and it goes on where it stopped.
+    * *LoginNeeded*: run the command in the message on a laptop, then clear the failed tasks.
+    * *TooManyRequests*: Garmin asked to be left alone; clear the failed tasks after the time that the message says.
+    * *SourceError*: the file or setting in the message is not what was expected.
+    """
+    planned: Any = plan()
+    files, live, batches = (part_of.override(task_id=name)(planned, name) for name in ("files", "live", "batches"))
+    fetched_files = fetch.override(task_id="fetch_files").expand(batch=files)
+    fetched_live = fetch.override(task_id="fetch_live", max_active_tis_per_dagrun=1).expand(batch=live)
+    through = from_raw_to_features.expand(batch=batches)
+    [fetched_files, fetched_live] >> through >> announce() >> verdict()
+
+
+garmin_backfill()

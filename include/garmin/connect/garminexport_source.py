@@ -1,0 +1,169 @@
+"""Garmin Connect through garminexport: the activity list and the activities' summaries, on tokens made by garth.
+
+It has no days, sleep, HRV or daily VO2max: garminexport knows activities alone. VO2max comes from the list, in whole
+numbers. The oauth2 token lasts about a day and is renewed from the oauth1 token, which lasts about a year.
+"""
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from include.garmin.connect import activity_list
+from include.garmin.connect.garminexport_client import OAUTH1_FILE, OAUTH2_FILE, BadTokens, StoredTokensClient
+from include.garmin.connect.lease import lease, utc_now
+from include.garmin.connect.manners import Manners, response_of
+from include.garmin.connect.questions import Question
+from include.garmin.connect.tokens import Tokens, TokenStore, login_command, secret_name
+from include.garmin.document import Held, LoginNeeded, RawDocument, SourceError, nothing_held
+from include.garmin.periods import months
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+class GarminExportSource:
+    """The athletes whose garth tokens are in Secrets Manager; it never logs in."""
+
+    def __init__(
+        self,
+        secretsmanager: "SecretsManagerClient",
+        s3: "S3Client",
+        bucket: str,
+        project: str,
+        today: date,
+        manners: Manners | None = None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """`bucket` keeps the leases; `today` is the last day that is asked for; `sleep` waits for a lease."""
+        self._store = TokenStore(secretsmanager, project)
+        self._project = project
+        self._today = today
+        self._manners = manners or Manners()
+        self._now = now
+        self._lease = partial(lease, s3, bucket, now=now, sleep=sleep)
+
+    def athletes(self) -> list[str]:
+        return self._store.athletes("garminexport")
+
+    def fetch(
+        self, athlete_id: str, start: date | None, end: date | None, held: Held = nothing_held
+    ) -> Iterator[RawDocument]:
+        """By calendar months, newest first: the summaries that are not `held`, then the pages of the list.
+
+        The first page of a month comes last: where it is `held`, the whole month is, and is not asked for. Without
+        `start`, the whole list.
+        """
+        secret_name(self._project, athlete_id)  # refuses an id that cannot be one
+        if start and end and start > end:
+            raise SourceError(f"start {start} is after end {end}")
+        return self._documents(athlete_id, start, min(end or self._today, self._today), held)
+
+    def _documents(self, athlete_id: str, start: date | None, end: date, held: Held) -> Iterator[RawDocument]:
+        # mkdtemp makes it readable to this user alone; it goes when the last document is handed out.
+        with tempfile.TemporaryDirectory(prefix="garmin-tokens-") as folder:
+            take_lease = partial(self._lease, athlete_id)
+            account = _Account(athlete_id, Path(folder), self._store, take_lease, self._manners, self._now)
+            if start is None:
+                for page, listed in activity_list.whole_history(end, account.get):
+                    due = [each for each in listed if each.day <= end]
+                    yield from activity_list.summaries(due, account.get, held)
+                    yield page
+            elif start <= end:
+                for first, last in months(start, end):
+                    yield from activity_list.of_month(first, last, account.get, held)
+
+
+@dataclasses.dataclass
+class _Account:
+    """One athlete's connection, with the token files in a private folder; it connects with the first question."""
+
+    athlete_id: str
+    folder: Path
+    store: TokenStore
+    take_lease: Callable[[], AbstractContextManager[None]]
+    manners: Manners
+    now: Callable[[], datetime]
+    client: StoredTokensClient | None = None
+
+    def get(self, question: Question) -> RawDocument:
+        """The answer as received.
+
+        Raises:
+            LoginNeeded: no tokens, or none that Garmin takes.
+            TooManyRequests: Garmin answered 429.
+            SourceError: no good answer, or the question is refused.
+        """
+        client = self.client or self._use(self.store.load(self.athlete_id))
+        if client.ends_soon():
+            client = self._renewed(client)
+        body, status = self._ask(lambda: client.answer(question.path, question.params))
+        if status == 401:  # revoked before its time
+            renewed = self._renewed(client)
+            body, status = self._ask(lambda: renewed.answer(question.path, question.params))
+        if status == 401:
+            raise self._login_needed("refuses the renewed tokens")
+        if body is None:
+            why = "; it may be blocking this address for a while" if status == 403 else ""
+            raise SourceError(f"Garmin Connect refused {question} of {self.athlete_id}: HTTP {status}{why}")
+        return RawDocument(question.kind, question.last_day, question.name, body)
+
+    def _ask[T](self, call: Callable[[], T]) -> tuple[T | None, int]:
+        """The answer, or None and the status that another try does not mend. No error of requests gets any further."""
+        try:
+            return self.manners.ask(call), 200
+        except OSError as error:
+            return None, int(response_of(error).status_code)
+
+    def _renewed(self, refused: StoredTokensClient) -> StoredTokensClient:
+        """A client on a new oauth2 token, which is stored before anything else is asked with it."""
+        with self.take_lease():
+            tokens = self.store.load(self.athlete_id)
+            client = self._use(tokens)
+            if client.oauth2 != refused.oauth2 and not client.ends_soon():
+                return client  # another run was first
+            files = {**tokens.files, OAUTH2_FILE: self._new_oauth2(client)}
+            renewed = dataclasses.replace(tokens, files=files, stored_at=self.now())
+            self.store.store(self.athlete_id, renewed)
+            return self._use(renewed)
+
+    def _new_oauth2(self, client: StoredTokensClient) -> str:
+        _, status = self._ask(client.know_consumer)
+        if status != 200:
+            raise SourceError(f"the OAuth consumer key that garth signs with cannot be had: HTTP {status}")
+        oauth2, status = self._ask(client.new_oauth2)
+        if status in (400, 401):
+            raise self._login_needed("no longer takes the oauth1 token")
+        if oauth2 is None:
+            raise SourceError(
+                f"Garmin Connect did not renew the token of {self.athlete_id} (HTTP {status}); "
+                "it may be blocking this address, and the tokens may be good: run again later"
+            )
+        return oauth2
+
+    def _use(self, tokens: Tokens) -> StoredTokensClient:
+        if tokens.client != "garminexport":
+            raise SourceError(
+                f"the stored tokens of {self.athlete_id} are of {tokens.client}: give the athlete that source, "
+                "or store tokens that garth made"
+            )
+        for name in (OAUTH1_FILE, OAUTH2_FILE):
+            (self.folder / name).write_text(tokens.files.get(name, ""))
+        try:
+            self.client = StoredTokensClient(self.folder)
+        except BadTokens as error:
+            told = str(error)
+        else:
+            return self.client
+        raise LoginNeeded(f"stored tokens of {self.athlete_id}: {told}; run `{login_command(self.athlete_id)}`")
+
+    def _login_needed(self, what: str) -> LoginNeeded:
+        return LoginNeeded(f"Garmin Connect {what} of {self.athlete_id}: run `{login_command(self.athlete_id)}`")

@@ -1,0 +1,96 @@
+"""One athlete's fetch into raw: nothing asked twice, no day left out, and Garmin left alone when it asks for it."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from include.garmin.document import Source, TooManyRequests, nothing_held
+from include.garmin.holdings import Holdings
+from include.garmin.raw import RawWritten, write_raw
+from include.lake import NOT_BEFORE_KEY, watermark_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LATE_SYNC_DAYS = 3
+"""A watch may be synced days late: so many days are asked for again though raw holds them."""
+
+
+def fetch_athlete(
+    s3: "S3Client",
+    bucket: str,
+    source: Source,
+    athlete_id: str,
+    days: tuple[date | None, date | None],
+    now: datetime,
+    *,
+    live: bool,
+    again: bool = False,
+) -> RawWritten:
+    """Bring what the source has of the first to the last of `days` (None: all) into raw.
+
+    What raw holds of days that do not change any more is not asked for, unless `again`. `live`: the source asks
+    Garmin Connect itself, which is left alone while it wants to be.
+
+    Raises:
+        TooManyRequests: Garmin asked to be left alone, now or earlier; what came before is kept.
+        SourceError: as `Source.fetch`.
+    """
+    if live:
+        _refuse_too_early(s3, bucket, now)
+    holdings = Holdings(s3, bucket, athlete_id)
+    settled = now.date() - timedelta(days=LATE_SYNC_DAYS + 1)
+    held = nothing_held if again else partial(holdings.settled_before, settled)
+    try:
+        return write_raw(s3, bucket, athlete_id, source.fetch(athlete_id, *days, held), now, holdings)
+    except TooManyRequests as error:
+        until = now + timedelta(seconds=error.retry_after_s)
+        _put(s3, bucket, NOT_BEFORE_KEY, {"not_before": until.isoformat()})
+        raise
+
+
+def first_day_to_fetch(s3: "S3Client", bucket: str, athlete_ids: Iterable[str], start: date) -> date:
+    """`start`, or the earliest day after the last that was fetched of each without a gap: no outage leaves a hole."""
+    kept = (_get(s3, bucket, watermark_key(athlete_id)) for athlete_id in athlete_ids)
+    missed = [date.fromisoformat(each["through"]) + timedelta(days=1) for each in kept if each is not None]
+    return min([start, *missed])
+
+
+def note_fetched(
+    s3: "S3Client", bucket: str, athlete_id: str, days: tuple[date | None, date | None], today: date
+) -> None:
+    """Remember through which day the athlete is fetched, when `days` join on to what was there before."""
+    start, end = days[0], min(days[1] or today, today)
+    kept = _get(s3, bucket, watermark_key(athlete_id))
+    if kept is not None:
+        through = date.fromisoformat(kept["through"])
+        if end <= through or (start is not None and start > through + timedelta(days=1)):
+            return
+    _put(s3, bucket, watermark_key(athlete_id), {"through": end.isoformat()})
+
+
+def _refuse_too_early(s3: "S3Client", bucket: str, now: datetime) -> None:
+    kept = _get(s3, bucket, NOT_BEFORE_KEY)
+    if kept is None:
+        return
+    wait_s = (datetime.fromisoformat(kept["not_before"]) - now.astimezone(UTC)).total_seconds()
+    if wait_s > 0:
+        raise TooManyRequests(wait_s)
+
+
+def _get(s3: "S3Client", bucket: str, key: str) -> dict[str, str] | None:
+    try:
+        found: dict[str, str] = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchKey":
+            raise
+        return None
+    return found
+
+
+def _put(s3: "S3Client", bucket: str, key: str, value: dict[str, str]) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(value).encode(), ContentType="application/json")

@@ -1,0 +1,105 @@
+"""Store an athlete's Garmin tokens: `python -m infra.garmin_login --athlete ann`. No password is ever stored."""
+# ruff: noqa: T201 - a command prints
+
+import argparse
+import getpass
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from include.garmin.connect.login import LoginFailed, how_long, sign_in, tokens_of_folder
+from include.garmin.connect.tokens import TokenStore, secret_name
+from include.garmin.document import LoginNeeded, SourceError
+from include.settings import settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+LOCAL_AWS = "http://127.0.0.1:4566"
+"""Where `make run` has its local AWS."""
+
+Ask = Callable[[str], str]
+
+
+def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secretly: Ask = getpass.getpass) -> int:
+    """Sign in or import, and store; 0, or 1 with one line that says what failed."""
+    options = _parser().parse_args(arguments)
+    logging.getLogger("garminconnect").setLevel(logging.CRITICAL)  # its way through its ways to sign in
+    try:
+        endpoint_url = LOCAL_AWS if options.local else options.endpoint_url
+        _store(options.athlete, options.import_dir, _secretsmanager(endpoint_url), ask, ask_secretly)
+    except (LoginFailed, SourceError, BotoCoreError, ClientError) as error:
+        print(f"no tokens stored for {options.athlete}: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, EOFError):
+        print(f"\nno tokens stored for {options.athlete}: stopped", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _store(
+    athlete_id: str, folder: Path | None, secretsmanager: "SecretsManagerClient", ask: Ask, ask_secretly: Ask
+) -> None:
+    store, name = TokenStore(secretsmanager, settings().project), secret_name(settings().project, athlete_id)
+    _check_access(store, athlete_id)
+    now = datetime.now(UTC)
+    if folder is not None:
+        tokens, whose = tokens_of_folder(folder, now), f"from {folder}"
+    else:
+        email = ask(f"Garmin Connect e-mail of {athlete_id}: ").strip()
+        password = ask_secretly("Password (not stored): ")
+        signed_in = sign_in(email, password, lambda: ask("Code that Garmin sent: "), now)
+        tokens, whose = signed_in.tokens, f"of account {signed_in.profile_id} ({signed_in.display_name})"
+    store.store(athlete_id, tokens)
+    print(f"stored {tokens.client} tokens {whose} as secret {name}")
+    print(f"good {how_long(tokens)}; every run before that renews them")
+
+
+def _check_access(store: TokenStore, athlete_id: str) -> None:
+    """Before anyone is asked for a code, which Garmin sends only so often: can secrets be read at all?"""
+    with suppress(LoginNeeded):
+        store.load(athlete_id)
+
+
+def _secretsmanager(endpoint_url: str | None) -> "SecretsManagerClient":
+    if endpoint_url is None:
+        return boto3.client("secretsmanager", region_name=settings().region)
+    return boto3.client(
+        "secretsmanager",
+        region_name=settings().region,
+        endpoint_url=endpoint_url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - local AWS asks for none
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.garmin_login",
+        description="Sign an athlete in to Garmin Connect and keep the tokens, never the password, in Secrets Manager.",
+        epilog="Run it where the athlete's own browser could sign in: Garmin blocks the addresses of large clouds. "
+        "Names come from GFF_PROJECT and GFF_REGION, credentials and AWS_ENDPOINT_URL as for every AWS tool.",
+    )
+    parser.add_argument("--athlete", required=True, metavar="ID", help="letters, digits, '-' and '_'")
+    parser.add_argument(
+        "--import-dir",
+        type=Path,
+        metavar="DIR",
+        help="store tokens that a client left there instead of signing in: garmin_tokens.json, or garth's "
+        "oauth1_token.json and oauth2_token.json (source garminexport)",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--local", action="store_true", help=f"local AWS of `make run`, {LOCAL_AWS}")
+    where.add_argument("--endpoint-url", metavar="URL", help="local AWS elsewhere")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""One deployment on files good and bad, and what its user may ask of it next."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.garmin.open import open_source
+from include.settings import settings
+from infra.laptop.addresses import find_addresses
+from infra.laptop.forecasts import Answer, ask, faults
+from tests.e2e.conftest import Laptop
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+
+GOOD = ("ann", "bea", "cleo")
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    folder = tmp_path_factory.mktemp("athletes")
+    write_athletes(folder)
+    running = Laptop(tmp_path_factory.mktemp("state") / "state", f"folder:{folder}")
+    try:
+        running.wait_for("Ready after", seconds=600)
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.terminate()
+            running.process.wait(90)
+
+
+def write_athletes(folder: Path) -> None:
+    """Three whole athletes, and one each that is corrupt, no JSON at all, empty, and without VO2max."""
+    source = open_source("synthetic:athletes=4,years=2,seed=7", date.today())
+    items = [activities(source, athlete) for athlete in source.athletes()]
+    bodies = {name: json.dumps(some).encode() for name, some in zip(GOOD, items, strict=False)}
+    bodies["corrupt"] = bodies["ann"][:5000]
+    bodies["zipped"] = b"PK\x03\x04" + bytes(100)
+    bodies["empty"] = b"[]"
+    bodies["unmeasured"] = json.dumps(
+        [{k: v for k, v in item.items() if k != "vO2MaxValue"} for item in items[3]]
+    ).encode()
+    for name, body in bodies.items():
+        (folder / name).mkdir()
+        (folder / name / "activities.json").write_bytes(body)
+
+
+def activities(source: Any, athlete: str) -> list[dict[str, Any]]:
+    pages = [document for document in source.fetch(athlete, None, None) if document.kind == "activity_list"]
+    return [item for page in pages for item in json.loads(page.body)]
+
+
+def forecast(deployed: Laptop, athlete: str) -> Answer:
+    found = find_addresses(deployed.client, settings(), "", f"http://127.0.0.1:{deployed.port_aws}")
+    assert found is not None
+    return ask(found, athlete)
+
+
+def objects(deployed: Laptop, prefix: str) -> dict[str, bytes]:
+    s3 = deployed.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=settings().bucket, Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return {key: s3.get_object(Bucket=settings().bucket, Key=key)["Body"].read() for key in keys}
+
+
+def test_bad_files_are_told_and_the_other_athletes_have_their_forecasts(deployed: Laptop) -> None:
+    for name in ("corrupt", "zipped"):
+        assert f"{name}: SourceError" in deployed.output or f"{name} in fetch: SourceError" in deployed.output
+    for name in GOOD:
+        answer = forecast(deployed, name)
+        assert answer.status == 200, answer.document
+        assert faults(answer, has_readings=True) == []
+
+
+@pytest.mark.parametrize("name", ["corrupt", "zipped", "empty", "unmeasured", "nobody"])
+def test_an_athlete_without_a_reading_is_told_why_there_is_no_forecast(deployed: Laptop, name: str) -> None:
+    answer = forecast(deployed, name)
+    assert answer.status in (404, 409)
+    assert name in answer.document["detail"]
+
+
+def test_an_unknown_athlete_fails_by_name_and_the_other_goes_on(deployed: Laptop) -> None:
+    state, log = deployed.run_dag("garmin_ingest", athletes=["nobody", "ann"])
+    assert state == "failed"
+    assert "nobody in fetch: UnknownAthlete" in log
+    assert "ann in" not in log
+
+
+def test_an_export_that_is_none_fails_with_the_reason(deployed: Laptop, tmp_path: Path) -> None:
+    path = tmp_path / "mine.zip"
+    path.write_bytes(b"this is no zip")
+    state, log = deployed.run_dag("garmin_backfill", source=f"export:{path}")
+    assert state == "failed"
+    assert "mine.zip" in log
+
+
+def test_tables_deleted_and_made_anew_from_raw_are_the_same_to_the_byte(deployed: Laptop) -> None:
+    before = objects(deployed, "curated/")
+    assert {key.split("/")[1] for key in before} == {"activities", "vo2max"}
+    s3 = deployed.client("s3")
+    for key in before:
+        s3.delete_object(Bucket=settings().bucket, Key=key)
+    state, log = deployed.run_dag("garmin_backfill", source="raw")
+    assert state == "success", log
+    assert objects(deployed, "curated/") == before
+
+
+def test_it_ends_without_leaving_a_process(deployed: Laptop) -> None:
+    assert deployed.stop() == []

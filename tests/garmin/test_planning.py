@@ -1,0 +1,71 @@
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.garmin.document import SourceError
+from include.garmin.periods import months
+from include.garmin.planning import MOST_PIECES, Batch, batched, plan_history
+from include.garmin.registry import Athlete
+
+TODAY = date(2026, 3, 20)
+days = st.dates(date(2005, 1, 1), date(2030, 12, 31))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 12, 25, 49, 50, 51, 300])
+def test_batches_hold_every_athlete_once_in_order_and_are_even(count: int) -> None:
+    athletes = [Athlete(f"a{i}") for i in range(count)]
+    made = batched(athletes, (None, None))
+    assert [athlete for batch in made for athlete in batch.athletes] == athletes
+    sizes = [len(batch.athletes) for batch in made]
+    assert all(0 < size <= 25 for size in sizes)
+    assert not sizes or max(sizes) - min(sizes) <= 1
+
+
+def test_two_workers_share_few_athletes() -> None:
+    assert [batch.names for batch in batched([Athlete(name) for name in "abcd"], (None, None))] == [
+        ["a", "b"],
+        ["c", "d"],
+    ]
+
+
+def test_a_batch_survives_the_way_between_tasks() -> None:
+    batch = Batch((Athlete("ann"), Athlete("bob", "garminconnect")), (date(2026, 1, 1), None), again=True)
+    assert Batch.from_json(batch.as_json()) == batch
+
+
+@given(days, days, st.integers(1, 7))
+def test_months_cover_every_day_once_newest_first(one: date, other: date, per_piece: int) -> None:
+    start, end = sorted((one, other))
+    pieces = months(start, end, per_piece)
+    assert pieces[0][1] == end
+    assert pieces[-1][0] == start
+    for later, earlier in pairwise(pieces):
+        assert earlier[1] + timedelta(days=1) == later[0]
+        assert later[0].day == 1
+
+
+def test_garmin_is_asked_by_month_and_files_are_read_whole() -> None:
+    athletes = [Athlete("ann", "garminconnect"), Athlete("bob", "folder:/data"), Athlete("cleo")]
+    plan = plan_history(athletes, "synthetic", (date(2026, 1, 15), None), TODAY)
+    assert [batch.days for batch in plan.live] == [
+        (date(2026, 3, 1), TODAY),
+        (date(2026, 2, 1), date(2026, 2, 28)),
+        (date(2026, 1, 15), date(2026, 1, 31)),
+    ]
+    assert {name for batch in plan.live for name in batch.names} == {"ann"}
+    assert [name for batch in plan.files for name in batch.names] == ["bob", "cleo"]
+    assert [name for batch in plan.batches for name in batch.names] == ["ann", "bob", "cleo"]
+
+
+def test_many_athletes_and_years_stay_within_what_airflow_maps() -> None:
+    athletes = [Athlete(f"a{i}") for i in range(300)]
+    plan = plan_history(athletes, "garminconnect", (date(2010, 1, 1), TODAY), TODAY)
+    assert len(plan.live) <= MOST_PIECES + 12
+
+
+def test_garmin_is_not_asked_for_a_history_without_beginning() -> None:
+    with pytest.raises(SourceError, match="give 'from'"):
+        plan_history([Athlete("ann")], "garminconnect", (None, None), TODAY)
