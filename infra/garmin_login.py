@@ -1,5 +1,4 @@
 """Store an athlete's Garmin tokens: `python -m infra.garmin_login --athlete ann`. No password is ever stored."""
-# ruff: noqa: T201 - a command prints
 
 import argparse
 import getpass
@@ -9,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,9 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from include.garmin.connect.login import LoginFailed, how_long, sign_in, tokens_of_folder
 from include.garmin.connect.tokens import TokenStore, secret_name
 from include.garmin.document import LoginNeeded, SourceError
+from include.garmin.registry import Athlete, RegistryError, add_athletes
+from include.lake import ATHLETES_KEY
 from include.settings import settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 LOCAL_AWS = "http://127.0.0.1:4566"
@@ -34,7 +36,8 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
     logging.getLogger("garminconnect").setLevel(logging.CRITICAL)  # its way through its ways to sign in
     try:
         endpoint_url = LOCAL_AWS if options.local else options.endpoint_url
-        _store(options.athlete, options.import_dir, _secretsmanager(endpoint_url), ask, ask_secretly)
+        client = _store(options.athlete, options.import_dir, _client("secretsmanager", endpoint_url), ask, ask_secretly)
+        _list(Athlete(options.athlete, client), _client("s3", endpoint_url))
     except (LoginFailed, SourceError, BotoCoreError, ClientError) as error:
         print(f"no tokens stored for {options.athlete}: {error}", file=sys.stderr)
         return 1
@@ -46,7 +49,8 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
 
 def _store(
     athlete_id: str, folder: Path | None, secretsmanager: "SecretsManagerClient", ask: Ask, ask_secretly: Ask
-) -> None:
+) -> str:
+    """Store the tokens; the name of the client whose they are, which is the athlete's source."""
     store, name = TokenStore(secretsmanager, settings().project), secret_name(settings().project, athlete_id)
     _check_access(store, athlete_id)
     now = datetime.now(UTC)
@@ -60,6 +64,17 @@ def _store(
     store.store(athlete_id, tokens)
     print(f"stored {tokens.client} tokens {whose} as secret {name}")
     print(f"good {how_long(tokens)}; every run before that renews them")
+    return tokens.client
+
+
+def _list(athlete: Athlete, s3: "S3Client") -> None:
+    """Add the athlete to those that garmin_ingest fetches every day."""
+    try:
+        add_athletes(s3, settings().bucket, [athlete])
+    except (RegistryError, ClientError) as error:
+        print(f"stored, but {athlete.athlete_id} could not be listed in {ATHLETES_KEY}: {error}", file=sys.stderr)
+    else:
+        print(f"listed in {ATHLETES_KEY}: garmin_ingest fetches {athlete.athlete_id} from its next run on")
 
 
 def _check_access(store: TokenStore, athlete_id: str) -> None:
@@ -68,11 +83,11 @@ def _check_access(store: TokenStore, athlete_id: str) -> None:
         store.load(athlete_id)
 
 
-def _secretsmanager(endpoint_url: str | None) -> "SecretsManagerClient":
+def _client(service: str, endpoint_url: str | None) -> Any:
     if endpoint_url is None:
-        return boto3.client("secretsmanager", region_name=settings().region)
+        return boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
     return boto3.client(
-        "secretsmanager",
+        service,  # type: ignore[call-overload]
         region_name=settings().region,
         endpoint_url=endpoint_url,
         aws_access_key_id="local",

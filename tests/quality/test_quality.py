@@ -141,6 +141,21 @@ def test_quarantine_holds_the_rows_with_their_reasons_and_only_those_of_the_last
     assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
+def test_a_run_of_later_months_leaves_what_was_rejected_before(s3: Any, validation: Validation) -> None:
+    """Earlier months were written clean: their rejected rows are not seen again, and stay in quarantine."""
+    keys = write_quarantine(s3, BUCKET, "broken", validation.verdicts["broken"])
+    clean = validate({"broken": tables_of("broken", [activity("broken", 1)])}).verdicts["broken"]
+    assert clean.first_rejected_month is None
+    assert write_quarantine(s3, BUCKET, "broken", clean, "2026-04") == []
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == keys
+    write_quarantine(s3, BUCKET, "broken", clean, "2026-03")
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == [keys[1]]
+
+
+def test_the_first_month_that_loses_a_row_is_known(validation: Validation) -> None:
+    assert validation.verdicts["broken"].first_rejected_month == "2026-03"
+
+
 def test_data_docs_are_pages_of_great_expectations(s3: Any, validation: Validation) -> None:
     write_data_docs(s3, BUCKET, "20261123t000000z-0", validation.data_docs)
     page = s3.get_object(Bucket=BUCKET, Key="quality/run=20261123t000000z-0/activities.html")["Body"].read().decode()

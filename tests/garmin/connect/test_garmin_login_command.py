@@ -7,6 +7,7 @@ from garminconnect.client import sso
 
 from include.garmin.connect.connection import TOKEN_FILE
 from include.garmin.connect.tokens import TokenStore
+from include.garmin.registry import Athlete, read_registry
 from include.settings import settings
 from infra import garmin_login
 from infra.garmin_login import main
@@ -67,7 +68,20 @@ def test_tokens_of_a_folder_are_stored_without_asking(
     (tmp_path / TOKEN_FILE).write_text(fake_garmin.accounts.token_file(account))
     assert main(["--athlete", "ann", "--import-dir", str(tmp_path)], ask=_never, ask_secretly=_never) == 0
     assert store.load("ann").files == {TOKEN_FILE: (tmp_path / TOKEN_FILE).read_text()}
-    assert "about 30 days" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "about 30 days" in told.out
+    assert "could not be listed" in told.err and "NoSuchBucket" in told.err
+
+
+def test_the_athlete_is_fetched_from_then_on(
+    store: TokenStore, fake_garmin: FakeGarmin, account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3 = boto3.client("s3", region_name=settings().region)
+    s3.create_bucket(Bucket=settings().bucket)
+    (tmp_path / TOKEN_FILE).write_text(fake_garmin.accounts.token_file(account))
+    assert main(["--athlete", "ann", "--import-dir", str(tmp_path)], ask=_never, ask_secretly=_never) == 0
+    assert read_registry(s3, settings().bucket) == [Athlete("ann", "garminconnect")]
+    assert "garmin_ingest fetches ann" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["--athlete", "a/b"], ["--athlete", "ann", "--import-dir", "/nowhere"]])
