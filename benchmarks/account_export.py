@@ -61,8 +61,7 @@ def measure(work: Path) -> list[Result]:
     of the process to its end, imports included.
     """
     folder = work / "account-export"
-    folder.mkdir(exist_ok=True)
-    exports = {years: _export(folder, years) for years in (1, 10, 20)}
+    exports = {years: export_of_years(folder, years) for years in (1, 10, 20)}
     seconds, mib = zip(*(_imported(folder, exports[years]) for years in (1, 10, 20)), strict=True)
     plain_s, plain_mib = _run(PLAIN_SCRIPT, str(exports[10]), str(folder))
     beside = "a plain script (zipfile, json, pandas; CSV on disk, no raw, no S3)"
@@ -94,8 +93,9 @@ def measure_parsing(work: Path) -> list[Result]:  # noqa: ARG001 - nothing is wr
     return [Result("parse_items_per_s", ours, "items/s", 3000.0, versus, at_least=True)]
 
 
-def _export(folder: Path, years: int) -> Path:
+def export_of_years(folder: Path, years: int) -> Path:
     """A zip of so many years, built once; its name tells what is in it."""
+    folder.mkdir(exist_ok=True)
     path = folder / f"years-{years}-{ACTIVITIES_A_YEAR}-{SPLITS}.zip"
     if not path.exists():
         first_day = date(LAST_YEAR + 1 - years, 1, 1)

@@ -21,8 +21,8 @@ LIMIT_S = 900
 
 
 def measure(work: Path) -> list[Result]:
-    """Seconds from the trigger to the end of the run, and of the same export by garmin_ingest's tasks alone."""
-    export = export_of_years(work, YEARS)
+    """Seconds from the trigger to the end of the run; beside the same again, when raw holds it all."""
+    export = export_of_years(work / "account-export", YEARS)
     with _deployment(work / "backfill-state") as airflow:
         airflow.unpause("garmin_backfill")
         seconds, state = _run(airflow, {"source": f"export:{export}"})

@@ -1,7 +1,8 @@
 """From raw documents to the three tables: parse, merge, count once, mend."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
+from operator import itemgetter
 from typing import Any
 
 from include.curate.clock import set_clock
@@ -33,16 +34,21 @@ def curate(documents: Iterable[StoredDocument], since: date | None = None) -> Ta
     Raises:
         ValueError: documents of more than one athlete.
     """
-    ordered = sorted(documents, key=lambda document: (document.fetched_at, document.key))
-    athletes = {document.athlete_id for document in ordered}
+    athletes: set[str] = set()
+    parts: list[tuple[tuple[datetime, str], Parsed]] = []
+    for document in documents:  # whose bodies are not kept: together they are larger than their rows
+        part = Parsed()
+        parse_document(document.body, part)
+        parts.append(((document.fetched_at, document.key), part))
+        athletes.add(document.athlete_id)
     if len(athletes) > 1:
         raise ValueError(f"documents of more than one athlete: {', '.join(sorted(athletes))}")
     since_month = f"{since:%Y-%m}" if since else None
-    if not ordered:
+    if not athletes:
         return empty_tables(since_month)
     parsed = Parsed()
-    for document in ordered:
-        parse_document(document.body, parsed)
+    for _, part in sorted(parts, key=itemgetter(0)):
+        parsed.add(part)
     return _tables(parsed, athletes.pop(), since_month)
 
 

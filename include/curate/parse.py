@@ -41,6 +41,13 @@ class Parsed:
     readings: list[Row] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
 
+    def add(self, later: "Parsed") -> None:
+        """Take in what a later document told."""
+        self.activities += later.activities
+        self.days += later.days
+        self.readings += later.readings
+        self.unread += later.unread
+
 
 def parse_document(body: bytes, into: Parsed) -> None:
     """Add what `body` holds to `into`; never raises for bad content, which is counted instead."""
