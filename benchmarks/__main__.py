@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import account_export, backfill, chain, dag_import, local_aws, serving
+from benchmarks import account_export, backfill, chain, dag_import, local_aws, serving, training_scale
 from benchmarks.results import Result, keep, table
 
 BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
@@ -14,6 +14,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("parse_items_per_s",): account_export.measure_parsing,
     ("export_10y_s", "export_10y_mib"): account_export.measure,
     ("backfill_10y_s",): backfill.measure,
+    ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
     ("clone_to_forecast_s",): chain.measure_clone,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,

@@ -51,7 +51,7 @@ def _window_mean(at: np.ndarray, value: np.ndarray, days: int) -> np.ndarray:
 
 
 def _volatility(at: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number of pairs so far, and root mean square change over them; a pair is a reading with the one ~28 d before."""
+    """Number of pairs so far, and mean absolute change over them; a pair is a reading with the one ~28 d before."""
     if not len(at):
         return np.zeros(0), np.zeros(0)
     wanted = at - VOLATILITY_LAG_DAYS
@@ -60,6 +60,5 @@ def _volatility(at: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarr
     partner = np.where(np.abs(at[after] - wanted) <= np.abs(at[before] - wanted), after, before)
     is_pair = np.abs(at[partner] - wanted) <= VOLATILITY_TOLERANCE_DAYS
     pairs = np.cumsum(is_pair)
-    squares = np.cumsum(np.where(is_pair, (value - value[partner]) ** 2, 0.0))
-    mean_square = np.divide(squares, pairs, out=np.full(len(at), np.nan), where=pairs > 0)
-    return pairs, np.sqrt(mean_square)
+    changes = np.cumsum(np.where(is_pair, np.abs(value - value[partner]), 0.0))
+    return pairs, np.divide(changes, pairs, out=np.full(len(at), np.nan), where=pairs > 0)

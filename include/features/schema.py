@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RECORD_ID = "athlete_id"
 EVENT_TIME = "event_time"
 SPORT = "sport"
@@ -31,7 +31,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("reading_mean_30d_gap", "ml/kg/min", "mean of the readings in the 30 d up to the last one, minus the last"),
     Feature("reading_mean_90d_gap", "ml/kg/min", "mean of the readings in the 90 d up to the last one, minus the last"),
     Feature("reading_mean_all_gap", "ml/kg/min", "mean of all readings so far, minus the last"),
-    Feature("reading_volatility", "ml/kg/min", "root mean square change between readings about 28 d apart", True),
+    Feature("reading_volatility", "ml/kg/min", "mean absolute change between readings about 28 d apart", True),
     Feature("reading_pairs", "1", "number of pairs of readings behind reading_volatility"),
     Feature("readings", "1", "number of readings so far"),
     Feature("reading_history_days", "d", "days from the first reading to the last"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,10 +14,12 @@ import pyarrow.csv as pa_csv
 
 from include.features.schema import NAMES, SCHEMA_VERSION
 from include.forecast.rows import Rows
-from include.forecast.split import ENOUGH_ORIGINS, Cuts, split
+from include.forecast.split import ENOUGH_ORIGINS, Cuts, origins_by_athlete, split
 
 MANIFEST_FILE = "manifest.json"
 DECIMALS = 6
+MOST_ROWS = 500_000
+"""Rows of a file that a job reads: windows overlap, so that thinning them tells a thousand athletes no less."""
 
 
 class DatasetError(ValueError):
@@ -37,7 +40,7 @@ def make_dataset(rows: Rows, cuts: Cuts | None) -> Dataset:
     notes = []
     if cuts is None:
         empty = rows.where(np.zeros(len(rows), dtype=bool))
-        notes.append("too few readings to cut: no trees and no test, persistence will answer with low confidence")
+        notes.append("too few readings to cut: no test, persistence will answer with low confidence")
         folds = {"train": empty, "calibration": rows, "test": empty}
     else:
         folds = split(rows, cuts)
@@ -50,11 +53,7 @@ def make_dataset(rows: Rows, cuts: Cuts | None) -> Dataset:
 
 def useful_athletes(rows: Rows) -> list[str]:
     """Athletes with at least ENOUGH_ORIGINS distinct origin days."""
-    return [
-        str(one)
-        for one in np.unique(rows.athlete)
-        if len(np.unique(rows.origin_day[rows.athlete == one])) >= ENOUGH_ORIGINS
-    ]
+    return [name for name, days in origins_by_athlete(rows).items() if len(days) >= ENOUGH_ORIGINS]
 
 
 def write_dataset(dataset: Dataset, directory: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +64,9 @@ def write_dataset(dataset: Dataset, directory: Path, about: dict[str, Any]) -> d
         pa_csv.write_csv(_to_table(rows), path)
         files[path.name] = {
             "rows": len(rows),
-            "athletes": {str(one): int((rows.athlete == one).sum()) for one in np.unique(rows.athlete)},
+            "athletes": {
+                str(one): int(count) for one, count in zip(*np.unique(rows.athlete, return_counts=True), strict=True)
+            },
             "sha256": sha256(path),
         }
     cuts = dataset.cuts and {"calibration": str(dataset.cuts.calibration), "test": str(dataset.cuts.test)}
@@ -97,19 +98,21 @@ def cuts_of(manifest: dict[str, Any]) -> Cuts | None:
     return cuts and Cuts(date.fromisoformat(cuts["calibration"]), date.fromisoformat(cuts["test"]))
 
 
-def read_rows(path: Path) -> Rows:
-    """The rows of one CSV file.
+def read_rows(path: Path, most: int = MOST_ROWS) -> Rows:
+    """The rows of one CSV file; of a longer one every second, third, … so that no more than `most` are kept.
 
     Raises:
         DatasetError: it is missing, no CSV, or its columns are not those of the schema.
     """
-    types = {"athlete_id": pa.string(), "origin_day": pa.date32(), "target_day": pa.date32()}
-    numbers = ["horizon_days", "change", *NAMES]
+    texts = {"athlete_id": pa.string(), "origin_day": pa.date32(), "target_day": pa.date32()}
+    numbers = ["horizon_days", "change", "load_ahead", "level_gap", *NAMES]
     options = pa_csv.ConvertOptions(
-        column_types=types | dict.fromkeys(numbers, pa.float64()), include_columns=[*types, *numbers]
+        column_types=texts | dict.fromkeys(numbers, pa.float64()), include_columns=[*texts, *numbers]
     )
     try:
-        table = pa_csv.read_csv(path, convert_options=options)
+        step = max(1, -(-_count_rows(path) // most))
+        with pa_csv.open_csv(path, convert_options=options) as reader:
+            table = pa.Table.from_batches(_every(reader, step), schema=reader.schema)
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(f"{path.name}: {error}") from error
     return Rows(
@@ -119,7 +122,23 @@ def read_rows(path: Path) -> Rows:
         horizon_days=table["horizon_days"].to_numpy(),
         features=np.column_stack([table[name].to_numpy() for name in NAMES]),
         change=table["change"].to_numpy(),
+        load_ahead=table["load_ahead"].to_numpy(),
+        level_gap=table["level_gap"].to_numpy(),
     )
+
+
+def _count_rows(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1
+
+
+def _every(batches: Iterable[pa.RecordBatch], step: int) -> Iterator[pa.RecordBatch]:
+    """Every `step`-th row of all batches."""
+    seen = 0
+    for batch in batches:
+        chosen = np.arange(-seen % step, batch.num_rows, step)
+        seen += batch.num_rows
+        yield batch if step == 1 else batch.take(pa.array(chosen))
 
 
 def sha256(path: Path) -> str:
@@ -133,6 +152,8 @@ def _to_table(rows: Rows) -> pa.Table:
         "target_day": pa.array(rows.target_day.astype("datetime64[D]")),
         "horizon_days": pa.array(rows.horizon_days),
         "change": pa.array(np.round(rows.change, DECIMALS)),
+        "load_ahead": pa.array(np.round(rows.load_ahead, DECIMALS), from_pandas=True),
+        "level_gap": pa.array(np.round(rows.level_gap, DECIMALS)),
     }
     values = np.round(rows.features, DECIMALS) + 0.0
     columns |= {name: pa.array(values[:, index], from_pandas=True) for index, name in enumerate(NAMES)}

@@ -3,44 +3,59 @@
 import numpy as np
 
 from include.features.schema import NAMES
-from include.forecast.horizon import Array
+from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 
-INPUTS = (
-    "horizon_days", "reading_age_days", "mean_30d_gap", "mean_90d_gap", "mean_all_gap",
-    "load_balance", "load_14d_excess", "load_28d_excess", "load_42d_ratio", "load_ramp_7d",
-    "days_since_activity", "days_since_sport", "resting_hr_7d_vs_60d", "hrv_7d_vs_60d",
-)  # fmt: skip
-"""Reading gaps are in units of the pooled volatility, loads in units of the athlete's mean load."""
-_MAX_DAYS = 60.0
+INPUTS: dict[str, str] = {
+    "own_mean": "mean of all the athlete's readings less the last one, in volatilities",
+    "recent_mean": "mean of the readings of 30 days less the last one, in volatilities",
+    "reading_age": "months since the last reading",
+    "load": "42-day training load less the usual, as a share of the usual",
+    "form": "7-day less 42-day training load, as a share of the usual",
+    "pause": "months since the last activity of the sport",
+}
+"""What moves a reading, by name; an unknown one counts as nothing out of the usual."""
+PRIOR: dict[str, float] = {
+    "own_mean": 0.2,
+    "recent_mean": 0.0,
+    "reading_age": -0.15,
+    "load": 0.15,
+    "form": 0.2,
+    "pause": -0.1,
+}
+"""What each is expected to do before any data, in volatilities over 42 d: a reading falls back by a fifth of its gap to
+the own mean, time without readings or runs costs, more training than usual helps. Rounded from simulated athletes
+(Banister's response, garmin.synthetic) with what comes of the watch's own smoothing (form) halved."""
+_MOST_VOLATILITIES = 3.0
+_CREDIBLE_DAYS = 90.0
+"""History of readings with which their mean is half trusted: a mean of a few weeks is no usual level."""
+_MOST_DAYS, _MONTH_DAYS = 60.0, 30.0
 
 
 def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Array:
-    """One row of INPUTS for each row of `features` (schema order); NaN where unknown."""
+    """A column per INPUTS for each row of `features` (schema order), times √(h/42): changes grow with the horizon."""
 
     def column(name: str) -> Array:
         one: Array = features[:, NAMES.index(name)]
         return one
 
-    mean_load = column("load_mean")
-    mean_load = np.where(mean_load > 0, mean_load, np.nan)
-    usual = column("load_42d")
-    hrv_mean = column("hrv_7d") - column("hrv_7d_vs_60d")
-    hrv_mean = np.where(hrv_mean > 0, hrv_mean, np.nan)
-    return np.column_stack(
-        [
-            horizon_days,
-            np.minimum(column("reading_age_days"), _MAX_DAYS),
-            column("reading_mean_30d_gap") / volatility,
-            column("reading_mean_90d_gap") / volatility,
-            column("reading_mean_all_gap") / volatility,
-            column("load_balance") / mean_load,
-            (column("load_14d") - usual) / mean_load,
-            (column("load_28d") - usual) / mean_load,
-            usual / mean_load,
-            column("load_ramp_7d") / mean_load,
-            np.minimum(column("days_since_activity"), _MAX_DAYS),
-            np.minimum(column("days_since_sport"), _MAX_DAYS),
-            column("resting_hr_7d_vs_60d"),
-            column("hrv_7d_vs_60d") / hrv_mean,
-        ]
+    usual = usual_load(features)
+    load, form = column("load_42d") / usual, column("load_7d") / usual
+    trust = column("reading_history_days") / (column("reading_history_days") + _CREDIBLE_DAYS)
+    columns = (
+        np.clip(column("reading_mean_all_gap") / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES) * trust,
+        np.clip(column("reading_mean_30d_gap") / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES),
+        np.minimum(column("reading_age_days"), _MOST_DAYS) / _MONTH_DAYS,
+        np.clip(load - 1.0, -1.0, 1.0),
+        np.clip(form - load, -1.0, 1.0),
+        np.minimum(column("days_since_sport"), _MOST_DAYS) / _MONTH_DAYS,
     )
+    grown = np.sqrt(np.minimum(horizon_days, MAX_HORIZON_DAYS) / MAX_HORIZON_DAYS)
+    matrix: Array = np.nan_to_num(np.column_stack(columns)) * grown[:, None]
+    return matrix
+
+
+def usual_load(features: Array) -> Array:
+    """The athlete's mean training load a day over all of the history; NaN where unknown or zero."""
+    mean = features[:, NAMES.index("load_mean")]
+    usual: Array = np.where(mean > 0, mean, np.nan)
+    return usual

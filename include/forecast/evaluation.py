@@ -1,21 +1,26 @@
-"""A forecaster against persistence on the test fold, by horizon bucket and by athlete."""
+"""Methods side by side on rows that none of them has seen, by horizon bucket and by athlete."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from include.forecast.baselines import SIMPLE, Baseline
 from include.forecast.coverage import Coverage, judge
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
+from include.forecast.design import usual_load
+from include.forecast.forecaster import FORECASTER, PERSISTENCE, PLANNED, Forecaster
 from include.forecast.horizon import BUCKETS, Array, bucket_index
 from include.forecast.intervals import independent_windows
+from include.forecast.resampling import Interval, by_athlete, interval, resample
 from include.forecast.rows import Rows
-from include.forecast.scores import Interval, Scores, by_athlete, interval, resample, score, skill
+from include.forecast.scores import Scores, score, skill
 
-METHODS = (PERSISTENCE, FORECASTER)
 FEWEST_WINDOWS = 3.0
 """Independent windows with which an athlete counts in a bucket: two readings are no athlete's skill."""
+RIVALS = (PERSISTENCE, *SIMPLE)
+"""What the forecaster must beat: persistence as it would be served instead, and the simple baselines."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class MethodResult:
 
 @dataclass(frozen=True)
 class Skill:
-    """1 - score of the forecaster / score of persistence, with the interval of a bootstrap over athletes."""
+    """1 - score of a method / score of its reference, with the interval of a bootstrap over athletes."""
 
     value: float
     interval: Interval
@@ -44,7 +49,13 @@ class Skill:
 
 @dataclass(frozen=True)
 class BucketResult:
-    """`athletes` are in the order of `athlete_crps`; with no rows `methods` and `skills` are empty."""
+    """`athletes` are in the order of `athlete_crps`; with no rows `methods` and `skills` are empty.
+
+    Attributes:
+        skills: the forecaster's against persistence, by score: crps, rmse, mae.
+        best_rival: the method with the least CRPS of those in RIVALS.
+        against_best: the forecaster's CRPS skill against it.
+    """
 
     name: str
     rows: int
@@ -52,44 +63,73 @@ class BucketResult:
     athletes: tuple[str, ...]
     methods: dict[str, MethodResult]
     skills: dict[str, Skill]
-    """By score: crps, rmse, mae."""
+    best_rival: str = PERSISTENCE
+    against_best: Skill | None = None
 
 
-def evaluate(forecaster: Forecaster, test: Rows, seed: int) -> list[BucketResult]:
-    """The results of every bucket."""
-    scores = {method: score(forecaster, method, test) for method in METHODS}
-    bucket = bucket_index(test.horizon_days)
+def score_methods(forecaster: Forecaster, baselines: Mapping[str, Baseline], rows: Rows) -> dict[str, Scores]:
+    """Scores of the forecaster, of persistence with the forecaster's kind of bands, of PLANNED and of all baselines."""
+    scores = {
+        method: score(forecaster.predictive(method, rows), rows.change) for method in (FORECASTER, PERSISTENCE, PLANNED)
+    }
+    return scores | {name: score(one.predictive(rows), rows.change) for name, one in baselines.items()}
+
+
+def shuffled_load(forecaster: Forecaster, rows: Rows, seed: int) -> Scores:
+    """Scores of PLANNED when each row is told the load that another row has ahead, over its own usual: a placebo."""
+    usual = usual_load(rows.features)
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(len(rows))
+    others = (rows.load_ahead / usual)[order] * usual
+    return score(forecaster.predictive(PLANNED, replace(rows, load_ahead=others)), rows.change)
+
+
+def evaluate(scores: Mapping[str, Scores], rows: Rows, seed: int, method: str = FORECASTER) -> list[BucketResult]:
+    """The results of every bucket; skills are those of `method`."""
+    bucket = bucket_index(rows.horizon_days)
     results = []
     for index, name in enumerate(BUCKETS):
-        mine = (bucket == index) & _enough(test, bucket == index)
-        chosen = {method: one.where(mine) for method, one in scores.items()}
-        results.append(_bucket(name, test.where(mine), chosen, seed + index))
+        mine = (bucket == index) & _enough(rows, bucket == index)
+        chosen = {other: one.where(mine) for other, one in scores.items()}
+        results.append(_bucket(name, rows.where(mine), chosen, seed + index, method))
     return results
 
 
 def _enough(rows: Rows, in_bucket: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     counted = []
     for athlete in np.unique(rows.athlete[in_bucket]):
-        own = rows.where(in_bucket & (rows.athlete == athlete))
-        if independent_windows(own.athlete, own.origin_day, own.horizon_days) >= FEWEST_WINDOWS:
+        mine = in_bucket & (rows.athlete == athlete)
+        if independent_windows(rows.athlete[mine], rows.origin_day[mine], rows.horizon_days[mine]) >= FEWEST_WINDOWS:
             counted.append(athlete)
     return np.isin(rows.athlete, counted)
 
 
-def _bucket(name: str, rows: Rows, scores: dict[str, Scores], seed: int) -> BucketResult:
+def _bucket(name: str, rows: Rows, scores: dict[str, Scores], seed: int, method: str) -> BucketResult:
     athletes = tuple(str(one) for one in np.unique(rows.athlete))
     if not athletes:
         return BucketResult(name, 0, 0.0, (), {}, {})
     windows = independent_windows(rows.athlete, rows.origin_day, rows.horizon_days)
-    methods = {method: _method(rows, one, windows) for method, one in scores.items()}
+    methods = {other: _method(rows, one, windows) for other, one in scores.items()}
+    best = min((rival for rival in RIVALS if rival in methods), key=lambda rival: methods[rival].crps)
     shares = resample(len(athletes), seed)
-    forecaster, persistence = scores[FORECASTER], scores[PERSISTENCE]
-    skills = {
-        "crps": _skill(rows, forecaster.crps, persistence.crps, shares),
-        "rmse": _skill(rows, forecaster.error**2, persistence.error**2, shares, root=True),
-        "mae": _skill(rows, np.abs(forecaster.error), np.abs(persistence.error), shares),
+    return BucketResult(
+        name,
+        len(rows),
+        windows,
+        athletes,
+        methods,
+        compare(scores[method], scores[PERSISTENCE], rows, shares),
+        best,
+        compare(scores[method], scores[best], rows, shares)["crps"],
+    )
+
+
+def compare(method: Scores, reference: Scores, rows: Rows, shares: Array) -> dict[str, Skill]:
+    """Skills of a method against another on the same rows, by score."""
+    return {
+        "crps": _skill(rows, method.crps, reference.crps, shares),
+        "rmse": _skill(rows, method.error**2, reference.error**2, shares, root=True),
+        "mae": _skill(rows, method.absolute_error, reference.absolute_error, shares),
     }
-    return BucketResult(name, len(rows), windows, athletes, methods, skills)
 
 
 def _method(rows: Rows, scores: Scores, windows: float) -> MethodResult:
@@ -97,7 +137,7 @@ def _method(rows: Rows, scores: Scores, windows: float) -> MethodResult:
         return float(by_athlete(value, rows.athlete).mean())
 
     return MethodResult(
-        mae=mean(np.abs(scores.error)),
+        mae=mean(scores.absolute_error),
         rmse=math.sqrt(mean(scores.error**2)),
         bias=-mean(scores.error),
         crps=mean(scores.crps),

@@ -1,4 +1,4 @@
-"""A trained forecaster: the trees' mean, persistence, and the bands of both; training makes it, serving asks it."""
+"""A trained forecaster: its mean, persistence, and the bands of both; training makes it, serving asks it."""
 
 import json
 from collections.abc import Mapping
@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from include.features.schema import NAMES, SCHEMA_VERSION
+from include.forecast.design import INPUTS
+from include.forecast.distribution import Predictive
 from include.forecast.horizon import BUCKETS, Array, growth
 from include.forecast.intervals import Bands
-from include.forecast.model import predict_change
-from include.forecast.rows import Rows, volatility_of
+from include.forecast.model import ChangeModel
+from include.forecast.rows import Rows, is_whole, volatility_of
 from include.forecast.volatility import Pooling
+from include.forecast.what_if import NO_EFFECT, OFF, LoadEffect
 
 if TYPE_CHECKING:
     import xgboost
@@ -21,7 +24,11 @@ if TYPE_CHECKING:
 MODEL_FILE = "xgboost-model"
 DESCRIPTION_FILE = "forecaster.json"
 FORECASTER, PERSISTENCE = "forecaster", "persistence"
-WHAT_IF = {"enabled": False, "reason": "planned training load is not an input of this model"}
+PLANNED = "planned"
+"""The forecaster that is told the load ahead."""
+WHAT_IF = {"enabled": False, "reason": OFF}
+"""What an artifact says that met no gate."""
+_LAST_READING, _AGE = NAMES.index("vo2max_last"), NAMES.index("reading_age_days")
 
 
 class ForecasterError(ValueError):
@@ -30,39 +37,60 @@ class ForecasterError(ValueError):
 
 @dataclass(frozen=True)
 class Forecaster:
-    """`booster` is None where there was too little to train on: then only persistence answers."""
+    """What answers, and how surely.
 
-    booster: "xgboost.Booster | None"
+    Attributes:
+        bands: by method: FORECASTER, PERSISTENCE and PLANNED.
+        effect: what planned load changes.
+        about: dataset_version, model_version, seed, digests, notes: told, not used.
+    """
+
+    model: ChangeModel
     pooling: Pooling
     bands: Mapping[str, Bands]
-    """By method: FORECASTER and PERSISTENCE."""
+    effect: LoadEffect = NO_EFFECT
     about: Mapping[str, Any] = field(default_factory=dict)
-    """dataset_version, model_version, seed, digests, notes: told, not used."""
 
-    def change(self, method: str, features: Array, horizon_days: Array) -> Array:
-        """Expected change from the last reading (ml/kg/min)."""
-        booster = self.booster if method == FORECASTER else None
-        return predict_change(booster, features, horizon_days, volatility_of(features, self.pooling))
+    def volatility(self, features: Array) -> Array:
+        """The athletes' pooled volatility (ml/kg/min over 28 d)."""
+        return volatility_of(features, self.pooling)
+
+    def change(self, method: str, features: Array, horizon_days: Array, load_ahead: Array | None = None) -> Array:
+        """Expected change from the last reading (ml/kg/min); PLANNED needs `load_ahead` (mean a day to the target)."""
+        if method == PERSISTENCE:
+            return np.zeros(len(features))
+        volatility = self.volatility(features)
+        change = self.model.change(features, horizon_days, volatility)
+        if method == PLANNED and load_ahead is not None:
+            change = change + self.effect.difference(features, load_ahead, horizon_days, volatility)[:, 0]
+        return change
 
     def half_width(self, method: str, features: Array, horizon_days: Array) -> Array:
-        """Half widths of the bands (ml/kg/min), a column per level of intervals.LEVELS."""
-        age = features[:, NAMES.index("reading_age_days")]
-        return self.bands[method].half_width(horizon_days, age, volatility_of(features, self.pooling))
+        """Half widths of the bands (ml/kg/min), a column per level of distribution.LEVELS."""
+        return self.bands[method].half_width(horizon_days, features[:, _AGE], self.volatility(features))
+
+    def predictive(self, method: str, rows: Rows) -> Predictive:
+        """The distributions that a method gives the changes of rows."""
+        return Predictive(
+            self.change(method, rows.features, rows.horizon_days, rows.load_ahead),
+            self.half_width(method, rows.features, rows.horizon_days),
+            is_whole(rows.features[:, _LAST_READING]),
+        )
 
     def save(self, directory: Path) -> None:
-        """Write `forecaster.json` and, where there are trees, `xgboost-model` (UBJSON)."""
-        if self.booster is not None:
-            (directory / MODEL_FILE).write_bytes(bytes(self.booster.save_raw("ubj")))
+        """Write `forecaster.json` (core, bands, scale) and `xgboost-model` (UBJSON; without trees where none pay)."""
+        (directory / MODEL_FILE).write_bytes(bytes(self.model.booster.save_raw("ubj")))
         (directory / DESCRIPTION_FILE).write_text(json.dumps(self._description(), indent=1, sort_keys=True) + "\n")
 
     def _description(self) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "features": list(NAMES),
-            "has_trees": self.booster is not None,
+            "coefficients": dict(zip(INPUTS, self.model.coefficients.tolist(), strict=True)),
+            "trees": self.model.booster.num_boosted_rounds(),
             "volatility": vars(self.pooling),
             "bands": {method: bands.to_json() for method, bands in self.bands.items()},
-            "what_if": WHAT_IF,
+            "load_effect": self.effect.to_json(),
             "about": dict(self.about),
         }
 
@@ -85,9 +113,11 @@ def load(directory: Path) -> Forecaster:
             raise ForecasterError(
                 f"the model was made for feature schema {description['schema_version']}, this code has {SCHEMA_VERSION}"
             )
-        bands = {method: Bands.from_json(description["bands"][method]) for method in (FORECASTER, PERSISTENCE)}
-        booster = _booster(directory / MODEL_FILE) if description["has_trees"] else None
-        return Forecaster(booster, Pooling(**description["volatility"]), bands, description["about"])
+        bands = {name: Bands.from_json(description["bands"][name]) for name in (FORECASTER, PERSISTENCE, PLANNED)}
+        coefficients = np.array([description["coefficients"][name] for name in INPUTS], dtype=float)
+        model = ChangeModel(coefficients, _booster(directory / MODEL_FILE))
+        effect = LoadEffect(**description["load_effect"])
+        return Forecaster(model, Pooling(**description["volatility"]), bands, effect, description["about"])
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ForecasterError(f"no readable model in the artifact: {error!r}") from error
 
@@ -106,8 +136,3 @@ def _booster(path: Path) -> "xgboost.Booster":
 def all_persistence() -> dict[str, str]:
     """Every bucket answered by persistence: what serves where no gate has spoken."""
     return dict.fromkeys(BUCKETS, PERSISTENCE)
-
-
-def one_athlete(vector: list[float], count: int) -> Array:
-    """A feature vector as `count` equal rows."""
-    return np.tile(np.array(vector, dtype=float), (count, 1))

@@ -1,18 +1,22 @@
 """The gate: what answers each horizon bucket, and whether the package may serve at all."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from include.forecast.evaluation import BucketResult
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
+from include.forecast.forecaster import FORECASTER, PERSISTENCE, WHAT_IF, Forecaster
 from include.forecast.horizon import BUCKETS, Array, bucket_index
+from include.forecast.resampling import by_athlete, interval, resample
 from include.forecast.rows import Rows
-from include.forecast.scores import SMALLEST_SCORE, by_athlete, interval, resample, score, skill
+from include.forecast.scores import SMALLEST_SCORE, Scores, score, skill
+from include.forecast.what_if import OFF
 
 LEAST_CRPS_SKILL = 0.05
 LEAST_SHARE_NOT_WORSE = 0.6
 WORST_ATHLETE_LOSS = 0.15
+LAST_SHORT_DAY = 14
 FEWEST_ATHLETES = 5
 """A gain seen on four athletes has shrunk to a third on eight: fewer than five prove nothing."""
 
@@ -35,6 +39,7 @@ class Gate:
     approved: bool
     reasons: tuple[str, ...]
     buckets: dict[str, BucketVerdict]
+    what_if: Mapping[str, object] = field(default_factory=lambda: dict(WHAT_IF))
 
     @property
     def served_by(self) -> dict[str, str]:
@@ -59,14 +64,15 @@ def judge_bucket(result: BucketResult) -> BucketVerdict:
 
 
 def _against_forecaster(result: BucketResult) -> list[str]:
-    crps, rmse = result.skills["crps"], result.skills["rmse"]
+    crps, rmse, best = result.against_best, result.skills["rmse"], result.best_rival
+    assert crps is not None
     coverage = result.methods[FORECASTER].coverage_90
-    mine, theirs = (np.maximum(result.methods[m].athlete_crps, SMALLEST_SCORE) for m in (FORECASTER, PERSISTENCE))
+    mine, theirs = (np.maximum(result.methods[name].athlete_crps, SMALLEST_SCORE) for name in (FORECASTER, best))
     loss = mine / theirs - 1.0
     not_worse, worst = float((loss <= 1e-9).mean()), int(np.argmax(loss))
     checks = (
         (len(result.athletes) >= FEWEST_ATHLETES, f"{len(result.athletes)} athletes, {FEWEST_ATHLETES} are needed"),
-        (crps.value >= LEAST_CRPS_SKILL, f"CRPS skill {crps.value:+.1%}, at least +5 % is needed"),
+        (crps.value >= LEAST_CRPS_SKILL, f"CRPS skill {crps.value:+.1%} against {best}, at least +5 % is needed"),
         (crps.interval.low > 0, f"CRPS skill may be {crps.interval.low:+.1%} (95 % bound), it must be above 0"),
         (rmse.value >= 0, f"RMSE skill {rmse.value:+.1%}, it must not be worse"),
         (not_worse >= LEAST_SHARE_NOT_WORSE, f"{not_worse:.0%} of athletes not worse, 60 % are needed"),
@@ -76,25 +82,54 @@ def _against_forecaster(result: BucketResult) -> list[str]:
     return [reason for passed, reason in checks if not passed]
 
 
-def decide(results: list[BucketResult], leaks: list[str], champion: list[str]) -> Gate:
+def decide(
+    results: list[BucketResult], leaks: list[str], champion: list[str], what_if: Mapping[str, object] = WHAT_IF
+) -> Gate:
     """Approve when every bucket is fit one way or the other, nothing leaks, and none is worse than the champion."""
     buckets = {result.name: judge_bucket(result) for result in results}
     against = [f"{name} d: {block}" for name, verdict in buckets.items() for block in verdict.blocks]
     against += [f"leak: {leak}" for leak in leaks] + champion
     if against:
-        return Gate(False, tuple(against), buckets)
+        return Gate(False, tuple(against), buckets, what_if)
     notes = [
         f"{name} d: {verdict.served_by}"
         + (f" ({'; '.join(verdict.reasons)})" if verdict.reasons else "")
         + (", low confidence" if verdict.confidence == "low" else "")
         for name, verdict in buckets.items()
     ]
-    return Gate(True, tuple(notes), buckets)
+    return Gate(True, tuple(notes), buckets, what_if)
+
+
+def judge_what_if(planned: Scores, shuffled: Scores, usual: Scores, rows: Rows, seed: int) -> dict[str, object]:
+    """Whether a what-if may be shown: knowing the load ahead must lower the CRPS beyond 14 d, and surely so.
+
+    Args:
+        planned: scores of the forecaster that knows the load ahead.
+        shuffled: the same with the loads of other rows: a gain that stays is none of the load's.
+        usual: scores of the forecaster.
+    """
+    late = (rows.horizon_days > LAST_SHORT_DAY) & ~np.isnan(rows.load_ahead)
+    athlete = rows.athlete[late]
+    count = len(np.unique(athlete))
+    if count < FEWEST_ATHLETES:
+        return {"enabled": False, "reason": f"{OFF}: {count} athletes, {FEWEST_ATHLETES} are needed"}
+    told, mixed, plain = (by_athlete(one.crps[late], athlete) for one in (planned, shuffled, usual))
+    equal, shares = np.full((1, count), 1.0 / count), resample(count, seed)
+    gain, low = float(skill(told, plain, equal)[0]), interval(skill(told, plain, shares)).low
+    placebo = float(skill(mixed, plain, equal)[0])
+    said = f"knowing the load ahead changes the CRPS by {-gain:+.1%} (95 % bound {-low:+.1%})"
+    if low <= 0:
+        return {"enabled": False, "reason": f"{OFF}: {said}"}
+    if placebo > gain / 2.0:
+        return {"enabled": False, "reason": f"{OFF}: {said}, and the loads of other days do so by {-placebo:+.1%}"}
+    return {"enabled": True, "reason": f"an association, not an effect of training: {said}"}
 
 
 def served_crps(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Array:
     """CRPS of each row under what answers its bucket."""
-    by_method = {method: score(forecaster, method, rows).crps for method in (FORECASTER, PERSISTENCE)}
+    by_method = {
+        method: score(forecaster.predictive(method, rows), rows.change).crps for method in (FORECASTER, PERSISTENCE)
+    }
     answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])
     chosen: Array = np.where(answers[bucket_index(rows.horizon_days)], by_method[FORECASTER], by_method[PERSISTENCE])
     return chosen

@@ -1,7 +1,6 @@
-"""Split-conformal bands: residuals of the calibration fold, in units of volatility × growth, per bucket.
+"""Split-conformal bands: out-of-fold errors, by horizon bucket, in units of the athlete's own scale or in ml/kg/min.
 
-The predictive distribution is symmetric about the forecast and its central interval of every level is the conformal
-band of that level; CRPS is that of this distribution. A later horizon never has a narrower band than an earlier one.
+A later horizon never has a narrower band than an earlier one.
 """
 
 from dataclasses import dataclass
@@ -11,22 +10,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from include.forecast.distribution import LEVELS
 from include.forecast.horizon import BUCKETS, MAX_LAG_DAYS, Array, bucket_index, growth
-from include.forecast.rows import athlete_weights
+from include.forecast.rows import Rows, athlete_weights
+from include.forecast.volatility import USUAL_VOLATILITY
 
-LEVELS: Array = np.append(np.arange(0.5, 50) / 50, [0.8, 0.9])
-"""Levels of the central intervals: 50 evenly spaced ones that make up the distribution, then the two bands served."""
 FEWEST_WINDOWS = 20.0
 """Independent windows (stretches of time as long as the lag) that a bucket needs; with fewer its bands are a prior."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """Half widths by bucket and level, in units of volatility × growth; `is_prior` where calibration was too small."""
+    """Half widths by bucket (rows) and level (columns).
+
+    Attributes:
+        is_scaled: the unit is volatility × growth of each forecast; else it is ml/kg/min, the same for all.
+        is_prior: by bucket, whether there were too few errors to calibrate on.
+        windows: by bucket, how many independent windows there were.
+    """
 
     half_widths: Array
     is_prior: tuple[bool, ...]
     windows: tuple[float, ...]
+    is_scaled: bool = True
 
     def half_width(self, horizon_days: Array, reading_age_days: Array, volatility: Array) -> Array:
         """Half widths (ml/kg/min), a row per forecast and a column per level."""
@@ -34,9 +40,11 @@ class Bands:
         widest = np.zeros((len(horizon_days), self.half_widths.shape[1]))
         for index, (_, end) in enumerate(BUCKETS.values()):
             end_day = MAX_LAG_DAYS if index == len(BUCKETS) - 1 else end
-            spread = growth(np.minimum(horizon_days, end_day), reading_age_days)[:, None] * self.half_widths[index]
+            spread = self.half_widths[index][None, :]
+            if self.is_scaled:
+                spread = growth(np.minimum(horizon_days, end_day), reading_age_days)[:, None] * spread
             widest = np.where((bucket >= index)[:, None], np.maximum(widest, spread), widest)
-        result: Array = widest * volatility[:, None]
+        result: Array = widest * volatility[:, None] if self.is_scaled else widest
         return result
 
     def to_json(self) -> dict[str, Any]:
@@ -51,6 +59,7 @@ class Bands:
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> "Bands":
+        """Bands in the athlete's own scale: the only ones that are served."""
         tables = [document[name] for name in BUCKETS]
         return Bands(
             np.array([table["half_widths"] for table in tables], dtype=float),
@@ -59,42 +68,46 @@ class Bands:
         )
 
 
-def prior_bands() -> Bands:
-    """Bands of a normal distribution with the athlete's pooled volatility, for lack of calibration rows."""
+def prior_bands(is_scaled: bool = True) -> Bands:
+    """Bands of a normal distribution with the athlete's pooled volatility, for lack of errors to calibrate on."""
     normal = NormalDist()
-    width = [normal.inv_cdf((1.0 + level) / 2.0) for level in LEVELS]
-    return Bands(np.tile(np.array(width), (len(BUCKETS), 1)), (True,) * len(BUCKETS), (0.0,) * len(BUCKETS))
+    width = np.array([normal.inv_cdf((1.0 + level) / 2.0) for level in LEVELS])
+    table = np.tile(width if is_scaled else width * USUAL_VOLATILITY, (len(BUCKETS), 1))
+    return Bands(table, (True,) * len(BUCKETS), (0.0,) * len(BUCKETS), is_scaled)
 
 
-def calibrate(
-    error: Array, horizon_days: Array, scale: Array, athlete: npt.NDArray[Any], origin_day: npt.NDArray[np.datetime64]
-) -> Bands:
-    """Bands from the errors (target - forecast) of the calibration fold; `scale` = volatility × growth of each row."""
-    prior = prior_bands()
+def calibrate(error: Array, rows: Rows, scale: Array | None) -> Bands:
+    """Bands from out-of-fold errors (target - forecast), every athlete counting the same.
+
+    Args:
+        scale: volatility × growth of each row; None for bands in ml/kg/min.
+    """
+    prior = prior_bands(scale is not None)
     half_widths, is_prior, counts = prior.half_widths.copy(), [], []
-    bucket = bucket_index(horizon_days)
+    bucket = bucket_index(rows.horizon_days)
+    score = np.abs(error) if scale is None else np.abs(error) / scale
     for index in range(len(BUCKETS)):
         mine = bucket == index
-        windows = independent_windows(athlete[mine], origin_day[mine], horizon_days[mine])
+        windows = independent_windows(rows.athlete[mine], rows.origin_day[mine], rows.horizon_days[mine])
         counts.append(windows)
         is_prior.append(windows < FEWEST_WINDOWS)
         if not is_prior[-1]:
-            score = np.abs(error[mine]) / scale[mine]
-            half_widths[index] = _quantiles(score, athlete_weights(athlete[mine]), windows)
-    return Bands(half_widths, tuple(is_prior), tuple(counts))
+            half_widths[index] = _quantiles(
+                score[mine], athlete_weights(rows.athlete[mine], rows.origin_day[mine]), windows
+            )
+    return Bands(half_widths, tuple(is_prior), tuple(counts), scale is not None)
 
 
 def independent_windows(
     athlete: npt.NDArray[Any], origin_day: npt.NDArray[np.datetime64], horizon_days: Array
 ) -> float:
     """How many windows of the median lag do not overlap, summed over athletes: what the rows are worth."""
-    total = 0.0
-    for one in np.unique(athlete):
-        mine = athlete == one
-        lag = max(float(np.median(horizon_days[mine])), 1.0)
-        blocks = np.unique((origin_day[mine].astype("datetime64[D]").astype(np.int64) // lag).astype(np.int64))
-        total += len(blocks)
-    return total
+    if not len(athlete):
+        return 0.0
+    lag = max(float(np.median(horizon_days)), 1.0)
+    block = (origin_day.astype("datetime64[D]").astype(np.int64) // lag).astype(np.int64)
+    _, number = np.unique(athlete, return_inverse=True)
+    return float(len(np.unique(number * (block.max() - block.min() + 1) + block - block.min())))
 
 
 def _quantiles(score: Array, weight: Array, windows: float) -> Array:
@@ -104,17 +117,3 @@ def _quantiles(score: Array, weight: Array, windows: float) -> Array:
     level = np.minimum(LEVELS * (1.0 + 1.0 / windows), 1.0)
     result: Array = score[order][np.minimum(np.searchsorted(reached, level - 1e-12), len(score) - 1)]
     return result
-
-
-def crps(error: Array, half_width: Array) -> Array:
-    """Continuous ranked probability score of each forecast, from the evenly spaced levels of `half_width`.
-
-    2 × the mean pinball loss over the quantiles ±half width, which are the quantiles (1 ± level) / 2.
-    """
-    level, width = LEVELS[:-2], half_width[:, :-2]
-    upper = error[:, None] - width
-    lower = error[:, None] + width
-    high, low = (1.0 + level) / 2.0, (1.0 - level) / 2.0
-    loss = np.maximum(high * upper, (high - 1.0) * upper) + np.maximum(low * lower, (low - 1.0) * lower)
-    score: Array = loss.mean(axis=1)
-    return score

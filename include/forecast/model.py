@@ -1,32 +1,52 @@
-"""The forecaster's mean: boosted trees on the change in units of the athlete's volatility."""
+"""The forecaster's mean: a linear core, trees on top where they pay, nothing of either in the first week."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from include.forecast.design import design_matrix
+from include.forecast import trees
+from include.forecast.design import INPUTS, PRIOR, design_matrix
+from include.forecast.groups import Mask, leave_out
 from include.forecast.horizon import Array
-from include.forecast.rows import Rows, athlete_weights
+from include.forecast.linear import penalty, solve
+from include.forecast.rows import Rows, athlete_weights, windows_by_athlete
 from include.forecast.volatility import Pooling
 
 if TYPE_CHECKING:
     import xgboost
 
-ROUNDS = 150
 MAX_SCALED_CHANGE = 4.0
 """Changes beyond 4 volatilities (a new watch, a corrected profile) teach no more than 4."""
-FEWEST_TRAIN_ROWS = 100
-PARAMETERS: dict[str, Any] = {
-    "objective": "reg:squarederror",
-    "max_depth": 3,
-    "eta": 0.03,
-    "lambda": 10.0,
-    "subsample": 0.8,
-    "base_score": 0.0,
-    "tree_method": "hist",
-    "nthread": 1,
-}
+FEWEST_ROWS = 100
+
+
+@dataclass(frozen=True)
+class ChangeModel:
+    """`coefficients` by INPUTS, in volatilities; the booster takes the core's prediction as its margin."""
+
+    coefficients: Array
+    booster: "xgboost.Booster"
+
+    def change(self, features: Array, horizon_days: Array, volatility: Array) -> Array:
+        """Expected change from the last reading (ml/kg/min)."""
+        if not len(features):
+            return np.zeros(0)
+        scaled = design_matrix(features, horizon_days, volatility) @ self.coefficients
+        if self.booster.num_boosted_rounds():
+            scaled = trees.predict(self.booster, trees.tree_inputs(features, horizon_days, volatility), scaled)
+        change: Array = scaled * shrink(horizon_days) * volatility
+        return change
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model, its out-of-fold change of each training row (ml/kg/min), and what should be said of it."""
+
+    model: ChangeModel
+    out_of_fold: Array
+    notes: tuple[str, ...]
 
 
 def shrink(horizon_days: npt.ArrayLike) -> Array:
@@ -35,33 +55,57 @@ def shrink(horizon_days: npt.ArrayLike) -> Array:
     return weight
 
 
-def fit(rows: Rows, pooling: Pooling, seed: int, rounds: int = ROUNDS) -> "xgboost.Booster":
-    """Trees fitted with equal weight for each athlete; the same rows and seed give the same bytes.
-
-    Raises:
-        ValueError: fewer than FEWEST_TRAIN_ROWS rows have a horizon on which the model counts.
-    """
-    import xgboost as xgb
-
-    rows = rows.where(shrink(rows.horizon_days) > 0)
-    if len(rows) < FEWEST_TRAIN_ROWS:
-        raise ValueError(f"{len(rows)} training rows beyond 7 d, the forecaster needs {FEWEST_TRAIN_ROWS}")
-    volatility = rows.volatility(pooling)
-    weight = athlete_weights(rows.athlete) * shrink(rows.horizon_days)
-    matrix = xgb.DMatrix(
-        design_matrix(rows.features, rows.horizon_days, volatility),
-        label=np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE),
-        weight=weight,
-        nthread=1,
-    )
-    leaf = max(20.0, 0.01 * float(weight.sum()))
-    return xgb.train({**PARAMETERS, "seed": seed, "min_child_weight": leaf}, matrix, num_boost_round=rounds)
+def row_weights(rows: Rows) -> Array:
+    """Athletes count the same (rows.athlete_weights), over the rows on which the model has weight."""
+    weight = shrink(rows.horizon_days)
+    counted = weight > 0
+    weight[counted] *= athlete_weights(rows.athlete[counted], rows.origin_day[counted])
+    return weight
 
 
-def predict_change(booster: "xgboost.Booster | None", features: Array, horizon_days: Array, volatility: Array) -> Array:
-    """Expected change from the last reading (ml/kg/min); without a booster zero, which is persistence."""
-    if booster is None or not len(features):
-        return np.zeros(len(features))
-    scaled = booster.inplace_predict(design_matrix(features, horizon_days, volatility))
-    change: Array = np.asarray(scaled, dtype=float) * shrink(horizon_days) * volatility
-    return change
+def solve_for(
+    rows: Rows, inputs: Array, target: Array, weight: Array, mask: Mask | None = None, prior: Array | None = None
+) -> Array:
+    """Coefficients from the rows of a mask, held to the prior as far as they are little evidence."""
+    known = weight > 0 if mask is None else mask & (weight > 0)
+    windows = windows_by_athlete(rows.athlete[known], rows.origin_day[known])
+    return solve(inputs[known], target[known], weight[known], penalty(float(windows.sum()), len(windows)), prior)
+
+
+def fit(rows: Rows, pooling: Pooling, seed: int) -> Fitted:
+    """Core and trees; the same rows and seed give the same bytes. With too few rows the model is persistence."""
+    weight, volatility = row_weights(rows), rows.volatility(pooling)
+    inputs = design_matrix(rows.features, rows.horizon_days, volatility)
+    target = np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE)
+    usable = int((weight > 0).sum())
+    if usable < FEWEST_ROWS:
+        note = f"no model: {usable} training rows beyond 7 d, it needs {FEWEST_ROWS}; persistence answers"
+        return Fitted(persistence(seed), np.zeros(len(rows)), (note,))
+    problem = trees.Problem(target, weight)
+    prior = np.array(list(PRIOR.values()))
+    core = np.zeros(len(rows))
+    for known, judged in leave_out(rows):
+        core[judged] = inputs[judged] @ solve_for(rows, inputs, target, weight, known, prior)
+    coefficients = np.round(solve_for(rows, inputs, target, weight, prior=prior), 9)
+    booster, out_of_fold, note = _trees(rows, volatility, core, problem, seed, inputs @ coefficients)
+    grown = shrink(rows.horizon_days) * volatility
+    return Fitted(ChangeModel(coefficients, booster), out_of_fold * grown, (note,))
+
+
+def _trees(
+    rows: Rows, volatility: Array, core: Array, problem: trees.Problem, seed: int, fitted: Array
+) -> tuple["xgboost.Booster", Array, str]:
+    """The booster, the out-of-fold prediction with it, and why it has trees or none."""
+    if len(np.unique(rows.athlete)) < trees.FEWEST_ATHLETES:
+        note = f"no trees: fewer than {trees.FEWEST_ATHLETES} athletes cannot show that they pay"
+        return trees.nothing(seed), core, note
+    both = trees.out_of_fold(rows, volatility, core, problem, seed)
+    pays, note = trees.they_pay(rows, volatility, core, both, problem, seed)
+    if not pays:
+        return trees.nothing(seed), core, note
+    return trees.fit_trees(rows, volatility, fitted, problem, seed, trees.ROUNDS), both, note
+
+
+def persistence(seed: int) -> ChangeModel:
+    """A model that never expects a change."""
+    return ChangeModel(np.zeros(len(INPUTS)), trees.nothing(seed))

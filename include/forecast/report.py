@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from include.forecast.evaluation import METHODS, BucketResult
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, WHAT_IF, Forecaster
+from include.forecast.evaluation import BucketResult, Skill
+from include.forecast.explanation import drivers, worst_cases
+from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
 from include.forecast.gate import Gate
 from include.forecast.horizon import BUCKETS, Array, bucket_index
+from include.forecast.resampling import by_athlete, resample
 from include.forecast.rows import Rows
-from include.forecast.scores import SMALLEST_SCORE, by_athlete, resample
+from include.forecast.scores import SMALLEST_SCORE
 
 
 def evaluation_document(
@@ -27,10 +29,12 @@ def evaluation_document(
         "gate": gate_document(gate),
         "athletes": _athletes(results),
         "notes": list(forecaster.about.get("notes", [])),
-        "what_if": WHAT_IF,
+        "what_if": dict(gate.what_if),
+        "drivers": drivers(forecaster, test),
+        "worst_cases": worst_cases(forecaster, gate.served_by, test),
         "about": {
             "target": "change of VO2max from the last reading (ml/kg/min), test fold, athletes weighted equally",
-            "baseline": "persistence with split-conformal bands",
+            "baseline": "persistence with split-conformal bands in units of the athlete's own scale",
             "dataset_version": forecaster.about.get("dataset_version", ""),
             "model_version": forecaster.about.get("model_version", ""),
             "test_rows": len(test),
@@ -46,6 +50,7 @@ def gate_document(gate: Gate) -> dict[str, Any]:
         "approved": gate.approved,
         "reasons": list(gate.reasons),
         "served_by": gate.served_by,
+        "what_if": dict(gate.what_if),
         "low_confidence": {
             name: "; ".join(verdict.reasons) or "too few test readings to check the bands"
             for name, verdict in gate.buckets.items()
@@ -59,7 +64,9 @@ def _regression_metrics(forecaster: Forecaster, served_by: dict[str, str], rows:
     if not len(rows):
         return {name: {"value": None, "standard_deviation": None} for name in names}
     trees = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(rows.horizon_days)]
-    change = {method: forecaster.change(method, rows.features, rows.horizon_days) for method in METHODS}
+    change = {
+        method: forecaster.change(method, rows.features, rows.horizon_days) for method in (FORECASTER, PERSISTENCE)
+    }
     error = rows.change - np.where(trees, change[FORECASTER], change[PERSISTENCE])
     parts = [by_athlete(value, rows.athlete) for value in (np.abs(error), error**2, rows.change, rows.change**2)]
     count = len(parts[0])
@@ -89,16 +96,19 @@ def _bucket(result: BucketResult, gate: Gate) -> dict[str, Any]:
         "served_by": verdict.served_by,
         "confidence": verdict.confidence,
         "reasons": [*verdict.reasons, *verdict.blocks],
-        **{method: _method(result, method) for method in METHODS if result.methods},
-        "skills": {
-            name: {
-                "value": one.value,
-                "low_95": one.interval.low,
-                "high_95": one.interval.high,
-                "by_reading": one.by_reading,
-            }
-            for name, one in result.skills.items()
-        },
+        **{method: _method(result, method) for method in result.methods},
+        "best_rival": result.best_rival,
+        "skill_against_best": result.against_best and _skill(result.against_best),
+        "skills": {name: _skill(one) for name, one in result.skills.items()},
+    }
+
+
+def _skill(one: Skill) -> dict[str, float]:
+    return {
+        "value": one.value,
+        "low_95": one.interval.low,
+        "high_95": one.interval.high,
+        "by_reading": one.by_reading,
     }
 
 
@@ -123,7 +133,7 @@ def _athletes(results: list[BucketResult]) -> dict[str, Any]:
     table: dict[str, dict[str, float]] = {}
     for result in results:
         for index, athlete in enumerate(result.athletes):
-            theirs = {method: float(result.methods[method].athlete_crps[index]) for method in METHODS}
+            theirs = {method: float(result.methods[method].athlete_crps[index]) for method in (FORECASTER, PERSISTENCE)}
             floored = {method: max(value, SMALLEST_SCORE) for method, value in theirs.items()}
             skill = 1.0 - floored[FORECASTER] / floored[PERSISTENCE]
             table.setdefault(athlete, {})[result.name] = skill

@@ -1,6 +1,6 @@
 """Rows of a dataset as arrays: what model, intervals and scores work on (numpy alone)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,22 @@ from include.features.schema import NAMES
 from include.forecast.horizon import Array
 from include.forecast.volatility import Pooling
 
+WHOLE_NUMBER_TOLERANCE = 1e-6
+WINDOW_DAYS = 28
+ENOUGH_WINDOWS = 10.0
+"""Windows with which an athlete counts in full: a few weeks of one athlete must not weigh like years of another."""
+
 
 @dataclass(frozen=True)
 class Rows:
     """One row per origin and target. `athlete` tells rows apart for weights and clusters; it is never a model input.
 
-    `change` = target reading - last reading known at the origin (ml/kg/min); `features` has the schema's columns.
+    Attributes:
+        features: the schema's columns, as known at the origin.
+        change: target reading - last reading known at the origin (ml/kg/min).
+        load_ahead: mean training load a day from the day after the origin to the target, NaN where it is not known.
+            It lies in the future: only what-if and the scenario of a known load may look at it.
+        level_gap: filtered level (targets.LEVEL_RATIO) - last reading, for the baseline of a local level.
     """
 
     athlete: npt.NDArray[Any]
@@ -24,6 +34,8 @@ class Rows:
     horizon_days: Array
     features: Array
     change: Array
+    load_ahead: Array
+    level_gap: Array
 
     def __len__(self) -> int:
         return len(self.change)
@@ -32,15 +44,27 @@ class Rows:
         column: Array = self.features[:, NAMES.index(name)]
         return column
 
-    def where(self, mask: npt.NDArray[Any]) -> "Rows":
-        """The rows of a boolean mask or index array."""
-        return Rows(
-            self.athlete[mask], self.origin_day[mask], self.target_day[mask],
-            self.horizon_days[mask], self.features[mask], self.change[mask],
-        )  # fmt: skip
+    def where(self, mask: npt.NDArray[Any] | slice) -> "Rows":
+        """The rows of a boolean mask, index array or slice."""
+        return Rows(*(getattr(self, field.name)[mask] for field in fields(self)))
 
     def volatility(self, pooling: Pooling) -> Array:
         return volatility_of(self.features, pooling)
+
+    @property
+    def is_whole(self) -> npt.NDArray[np.bool_]:
+        """Whether the last reading is a whole number: most watches tell nothing finer, and the next will be one too."""
+        return is_whole(self.column("vo2max_last"))
+
+
+def concatenate(parts: list[Rows]) -> Rows:
+    """All rows of one or more parts, in their order."""
+    return Rows(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Rows)))
+
+
+def is_whole(reading: Array) -> npt.NDArray[np.bool_]:
+    whole: npt.NDArray[np.bool_] = np.abs(reading - np.round(reading)) < WHOLE_NUMBER_TOLERANCE
+    return whole
 
 
 def volatility_of(features: Array, pooling: Pooling) -> Array:
@@ -51,10 +75,23 @@ def volatility_of(features: Array, pooling: Pooling) -> Array:
     return pooling.pooled(own, pairs, span)
 
 
-def athlete_weights(athlete: npt.NDArray[Any]) -> Array:
-    """Weights with mean 1 under which every athlete counts the same."""
+def windows_by_athlete(athlete: npt.NDArray[Any], origin_day: npt.NDArray[np.datetime64]) -> Array:
+    """How many stretches of WINDOW_DAYS hold an origin, for each athlete in the order of sorted names."""
+    if not len(athlete):
+        return np.zeros(0)
+    names, number = np.unique(athlete, return_inverse=True)
+    block = origin_day.astype("datetime64[D]").astype(np.int64) // WINDOW_DAYS
+    block -= block.min()
+    pairs = np.unique(number * (int(block.max()) + 1) + block)
+    counts: Array = np.bincount(pairs // (int(block.max()) + 1), minlength=len(names)).astype(float)
+    return counts
+
+
+def athlete_weights(athlete: npt.NDArray[Any], origin_day: npt.NDArray[np.datetime64]) -> Array:
+    """Weights under which every athlete counts the same, 1 in all, but one with fewer than ENOUGH_WINDOWS less."""
     if not len(athlete):
         return np.zeros(0)
     _, inverse, count = np.unique(athlete, return_inverse=True, return_counts=True)
-    weights: Array = len(athlete) / (len(count) * count[inverse].astype(float))
+    worth = np.minimum(windows_by_athlete(athlete, origin_day) / ENOUGH_WINDOWS, 1.0)
+    weights: Array = (worth / count)[inverse]
     return weights

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 
 from include.forecast.rows import Rows
 
@@ -31,7 +32,7 @@ def choose_cuts(rows: Rows) -> Cuts | None:
         return None
     month = rows.origin_day.astype("datetime64[M]")
     months = np.arange(month.min(), month.max() + 1).astype("datetime64[D]")
-    origins = [np.unique(rows.origin_day[rows.athlete == athlete]) for athlete in np.unique(rows.athlete)]
+    origins = list(origins_by_athlete(rows).values())
     before = np.array([np.searchsorted(days, months, side="left") for days in origins], dtype=float)
     total = np.array([[len(days)] for days in origins], dtype=float)
     first, second = np.triu_indices(len(months), k=1)
@@ -46,6 +47,17 @@ def choose_cuts(rows: Rows) -> Cuts | None:
     if useful[:, best].min() <= 0:
         best = int(np.argmax(value))
     return Cuts(months[first[best]].item(), months[second[best]].item())
+
+
+def origins_by_athlete(rows: Rows) -> dict[str, npt.NDArray[np.datetime64]]:
+    """The distinct origin days of each athlete, in order."""
+    names, number = np.unique(rows.athlete, return_inverse=True)
+    day = rows.origin_day.astype("datetime64[D]").astype(np.int64)
+    span = int(day.max() - day.min()) + 1 if len(day) else 1
+    owner, offset = np.divmod(np.unique(number * span + day - (day.min() if len(day) else 0)), span)
+    days = (offset + (day.min() if len(day) else 0)).astype("datetime64[D]")
+    parts = np.split(days, np.searchsorted(owner, np.arange(1, len(names))))
+    return dict(zip((str(name) for name in names), parts, strict=False))
 
 
 def split(rows: Rows, cuts: Cuts) -> dict[str, Rows]:

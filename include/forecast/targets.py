@@ -1,17 +1,35 @@
 """Origins and targets: from feature rows alone to (origin, realised lag, change from the last reading)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from include.features.build import FIRST_LOAD_DAYS
 from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SPORT
-from include.forecast.horizon import MAX_LAG_DAYS
-from include.forecast.rows import Rows
+from include.forecast.horizon import MAX_LAG_DAYS, Array
+from include.forecast.rows import Rows, concatenate
 
 HORIZONS_DAYS = (1, 2, 3, 5, 7, 10, 14, 18, 21, 25, 28, 32, 35, 39, 42)
 TOLERANCE_DAYS = 3
 ORIGIN_AGES_DAYS = (0, 7, 14, 21)
 """An origin is a reading day, or a day this long after it: serving meets readings of such age too."""
+LEVEL_RATIO = 0.1
+"""Variance that the level gains in a day, over the variance of a reading about it (local level, baseline)."""
+LEAST_KNOWN_SHARE = 0.8
+"""The load ahead is known where it is on so many of the days."""
+_LOAD_KEEP = float(np.exp(-1.0 / 7.0))
+_WARM_UP_DAYS = 42 - FIRST_LOAD_DAYS
+
+
+@dataclass(frozen=True)
+class _Series:
+    """One athlete and sport by day; `load` is NaN on days on which it is not known."""
+
+    frame: pd.DataFrame
+    day: npt.NDArray[np.int64]
+    load: Array
 
 
 def make_rows(features: pd.DataFrame) -> Rows:
@@ -20,24 +38,52 @@ def make_rows(features: pd.DataFrame) -> Rows:
     A target is the reading nearest to origin + h (within TOLERANCE_DAYS) for h in HORIZONS_DAYS; each reading serves an
     origin once, with the lag realised. Days between readings are never targets, and a series never mixes sports.
     """
-    known = features[features["vo2max_last"].notna()]
-    parts = [_series_rows(frame) for _, frame in known.groupby([RECORD_ID, SPORT], sort=True)]
-    parts = [part for part in parts if len(part)]
+    parts = []
+    for _, athlete in features.groupby(RECORD_ID, sort=True):
+        frame = athlete.sort_values(EVENT_TIME, kind="stable")
+        load = daily_load(frame["load_7d"].to_numpy(dtype=float))
+        known = frame["vo2max_last"].notna().to_numpy()
+        for _, series in frame[known].assign(_load=load[known]).groupby(SPORT, sort=True):
+            parts.append(_series_rows(_Series(series, _days(series).astype(np.int64), series["_load"].to_numpy())))
     if not parts:
-        return _gather(known.iloc[:0], np.zeros(0, int), np.zeros(0, int))
-    names = ("athlete", "origin_day", "target_day", "horizon_days", "features", "change")
-    rows = Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        empty = features.iloc[:0]
+        return _gather(_Series(empty, np.zeros(0, np.int64), np.zeros(0)), *(np.zeros(0, np.int64),) * 2, np.zeros(0))
+    rows = concatenate(parts)
     return rows.where(np.lexsort((rows.horizon_days, rows.origin_day, rows.athlete)))
 
 
-def _series_rows(frame: pd.DataFrame) -> Rows:
-    frame = frame.sort_values(EVENT_TIME, kind="stable").reset_index(drop=True)
-    day = _days(frame).astype(np.int64)
-    age = frame["reading_age_days"].to_numpy()
+def daily_load(load_7d: Array) -> Array:
+    """The training load of each day, from its exponentially weighted mean (time constant 7 d) on successive days.
+
+    Unknown (NaN) where the mean is, and while its weights have not settled (the first six weeks).
+    """
+    known = np.flatnonzero(~np.isnan(load_7d))
+    mean = load_7d[known]
+    load = np.full(len(load_7d), np.nan)
+    load[known[1:]] = np.maximum((mean[1:] - _LOAD_KEEP * mean[:-1]) / (1.0 - _LOAD_KEEP), 0.0)
+    load[known[:_WARM_UP_DAYS]] = np.nan
+    return load
+
+
+def level_gaps(day: npt.NDArray[np.int64], reading: Array) -> Array:
+    """Local level less reading at each reading: the exact Kalman filter of a random walk seen with noise."""
+    level, variance, gaps, before = float(reading[0]), 1.0, [], int(day[0])
+    for today, value in zip(day.tolist(), reading.tolist(), strict=True):
+        variance += LEVEL_RATIO * (today - before)
+        gain = variance / (variance + 1.0)
+        level += gain * (value - level)
+        variance *= 1.0 - gain
+        gaps.append(level - value)
+        before = today
+    return np.array(gaps)
+
+
+def _series_rows(series: _Series) -> Rows:
+    age, day = series.frame["reading_age_days"].to_numpy(), series.day
     origin = np.flatnonzero(np.isin(age, ORIGIN_AGES_DAYS))
     reading = np.flatnonzero(age == 0)
     if not len(reading) or not len(origin):
-        return _gather(frame, np.zeros(0, int), np.zeros(0, int))
+        return _gather(series, *(np.zeros(0, np.int64),) * 2, np.zeros(0))
     wanted = day[origin][:, None] + np.array(HORIZONS_DAYS)[None, :]
     after = np.clip(np.searchsorted(day[reading], wanted), 0, len(reading) - 1)
     before = np.clip(after - 1, 0, None)
@@ -47,15 +93,28 @@ def _series_rows(frame: pd.DataFrame) -> Rows:
     usable = (np.abs(day[target] - wanted) <= TOLERANCE_DAYS) & (lag >= 1) & (lag <= MAX_LAG_DAYS)
     pairs = np.column_stack([np.broadcast_to(origin[:, None], target.shape)[usable], target[usable]])
     pairs = np.unique(pairs, axis=0)
-    return _gather(frame, pairs[:, 0], pairs[:, 1])
+    gaps = level_gaps(day[reading], series.frame["vo2max_last"].to_numpy(dtype=float)[reading])
+    latest = np.maximum(np.searchsorted(reading, pairs[:, 0], side="right") - 1, 0)
+    return _gather(series, pairs[:, 0], pairs[:, 1], gaps[latest])
 
 
 def _days(frame: pd.DataFrame) -> npt.NDArray[np.datetime64]:
     return frame[EVENT_TIME].str[:10].to_numpy(dtype="datetime64[D]")
 
 
-def _gather(frame: pd.DataFrame, origin: npt.NDArray[np.int64], target: npt.NDArray[np.int64]) -> Rows:
-    day = _days(frame)
+def _load_ahead(series: _Series, origin: npt.NDArray[np.int64], target: npt.NDArray[np.int64]) -> Array:
+    known = ~np.isnan(series.load)
+    total = np.cumsum(np.where(known, series.load, 0.0))
+    count = np.cumsum(known)
+    days, lag = count[target] - count[origin], series.day[target] - series.day[origin]
+    ahead: Array = np.where(
+        days >= LEAST_KNOWN_SHARE * lag, (total[target] - total[origin]) / np.maximum(days, 1), np.nan
+    )
+    return ahead
+
+
+def _gather(series: _Series, origin: npt.NDArray[np.int64], target: npt.NDArray[np.int64], level_gap: Array) -> Rows:
+    frame, day = series.frame, _days(series.frame)
     last = frame["vo2max_last"].to_numpy(dtype=float)
     return Rows(
         athlete=frame[RECORD_ID].to_numpy(dtype=str)[origin],
@@ -64,4 +123,6 @@ def _gather(frame: pd.DataFrame, origin: npt.NDArray[np.int64], target: npt.NDAr
         horizon_days=(day[target] - day[origin]).astype(float),
         features=frame[list(NAMES)].to_numpy(dtype=float)[origin],
         change=last[target] - last[origin],
+        load_ahead=_load_ahead(series, origin, target) if len(origin) else np.zeros(0),
+        level_gap=level_gap,
     )

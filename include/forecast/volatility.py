@@ -13,30 +13,35 @@ USUAL_VOLATILITY = 1.3
 PRIOR_PAIRS = 8.0
 ROUNDING_FLOOR = 0.3
 """ml/kg/min: whole-number readings cannot tell less (1/√12)."""
+DEVIATION_OF_MEAN_ABSOLUTE = 1.2533
+"""√(π/2): the standard deviation of a normal change with mean absolute 1. A first reading that is far off (a new watch
+still learning its wearer) moves the mean absolute change far less than the root mean square."""
 
 
 @dataclass(frozen=True)
 class Pooling:
-    """pooled² = (pairs × own² + prior_pairs × usual²) / (pairs + prior_pairs), never below the floor."""
+    """pooled = (pairs × own + prior_pairs × usual) / (pairs + prior_pairs), never below the floor."""
 
     usual: float = USUAL_VOLATILITY
     prior_pairs: float = PRIOR_PAIRS
     floor: float = ROUNDING_FLOOR
 
-    def pooled(self, volatility: npt.ArrayLike, pairs: npt.ArrayLike, history_days: npt.ArrayLike) -> Array:
-        """Pooled volatility (ml/kg/min over 28 d); overlapping pairs count once a week of reading history."""
-        own: Any = np.nan_to_num(np.asarray(volatility, dtype=float))
+    def pooled(self, mean_absolute: npt.ArrayLike, pairs: npt.ArrayLike, history_days: npt.ArrayLike) -> Array:
+        """Pooled volatility: a robust standard deviation of the change over 28 d (ml/kg/min).
+
+        `mean_absolute` is the feature `reading_volatility`; overlapping pairs count once a week of reading history.
+        """
+        own: Any = np.nan_to_num(np.asarray(mean_absolute, dtype=float)) * DEVIATION_OF_MEAN_ABSOLUTE
         weight: Any = np.minimum(np.asarray(pairs, dtype=float), np.asarray(history_days, dtype=float) / 7.0)
-        mean_square = (weight * own**2 + self.prior_pairs * self.usual**2) / (weight + self.prior_pairs)
-        result: Array = np.maximum(np.sqrt(mean_square), self.floor)
+        mean = (weight * own + self.prior_pairs * self.usual) / (weight + self.prior_pairs)
+        result: Array = np.maximum(mean, self.floor)
         return result
 
 
-def fit_pooling(volatility: Array, athlete: npt.NDArray[Any]) -> Pooling:
-    """The usual volatility: root of the mean over athletes of each one's mean square; the default without any."""
-    squares = [
-        float(np.nanmean(volatility[athlete == one] ** 2))
-        for one in np.unique(athlete)
-        if not np.isnan(volatility[athlete == one]).all()
-    ]
-    return Pooling(usual=max(float(np.sqrt(np.mean(squares))), ROUNDING_FLOOR)) if squares else Pooling()
+def fit_pooling(mean_absolute: Array, weight: Array) -> Pooling:
+    """The usual volatility: the weighted mean of rows' own; the default without any pair."""
+    known = ~np.isnan(mean_absolute) & (weight > 0)
+    if not known.any():
+        return Pooling()
+    mean = float(np.average(mean_absolute[known], weights=weight[known]))
+    return Pooling(usual=max(mean * DEVIATION_OF_MEAN_ABSOLUTE, ROUNDING_FLOOR))

@@ -12,13 +12,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from include.forecast.baselines import fit_baselines
 from include.forecast.dataset import DatasetError, cuts_of, read_manifest, read_rows
 from include.forecast.evaluation import evaluate as evaluate_buckets
-from include.forecast.forecaster import Forecaster, ForecasterError, all_persistence, load
-from include.forecast.gate import Gate, decide, served_crps, worse_than_champion
+from include.forecast.evaluation import score_methods, shuffled_load
+from include.forecast.forecaster import FORECASTER, PLANNED, Forecaster, ForecasterError, all_persistence, load
+from include.forecast.gate import Gate, decide, judge_what_if, served_crps, worse_than_champion
 from include.forecast.page import report_page
 from include.forecast.report import evaluation_document, gate_document
-from include.forecast.rows import Rows
+from include.forecast.rows import Rows, concatenate
 from include.forecast.split import FOLDS, leaks
 from include.jobs.archive import pack, unpack
 from include.jobs.errors import JobError, run, say
@@ -44,10 +46,13 @@ def evaluate(source: Path, output: Path, seed: int) -> dict[str, Any]:
         test = folds["test"]
         cuts = cuts_of(manifest)
         leaking = leaks(folds["train"], folds["calibration"], test, cuts) if cuts else []
-        results = evaluate_buckets(forecaster, test, seed)
-        gate = decide(results, leaking, [])
+        known = concatenate([folds["train"], folds["calibration"]])
+        scores = score_methods(forecaster, fit_baselines(known, forecaster.pooling), test)
+        results = evaluate_buckets(scores, test, seed)
+        what_if = judge_what_if(scores[PLANNED], shuffled_load(forecaster, test, seed), scores[FORECASTER], test, seed)
+        gate = decide(results, leaking, [], what_if)
         against, notes = _champion(source / "champion/model.tar.gz", Path(scratch), forecaster, gate, test, seed)
-        gate = decide(results, leaking, against)
+        gate = decide(results, leaking, against, what_if)
         document = evaluation_document(forecaster, test, results, gate, seed)
         document["notes"] += notes
         (artifact / GATE_FILE).write_text(json.dumps(gate_document(gate), indent=1, sort_keys=True) + "\n")

@@ -2,7 +2,8 @@
 
 Request `{"instances": [{"features": {name: value, …}, "horizons": [1, …]}]}`, answer `{"predictions":
 [[{"horizon_days", "vo2max", "low_80", "high_80", "low_90", "high_90", "served_by"}, …], …], "model": {…}}`, in
-ml/kg/min.
+ml/kg/min. An instance may have a plan, `"weekly_load": [300, …]` (of the weeks ahead; the last goes on): then each day
+also has `"difference": {"expected", "low_90", "high_90"}` to training as usual.
 """
 
 import json
@@ -22,9 +23,11 @@ from include.forecast.forecaster import (
     load,
 )
 from include.forecast.horizon import BUCKETS, MAX_HORIZON_DAYS, Array, bucket_index
+from include.forecast.what_if import plan_mean
 
 GATE_FILE = "gate.json"
 JSON = "application/json"
+MOST_WEEKLY_LOAD = 10_000
 _LAST_READING = NAMES.index("vo2max_last")
 
 
@@ -51,13 +54,22 @@ def model_fn(model_dir: str) -> Served:
         "schema_version": SCHEMA_VERSION,
         "served_by": served_by,
         "low_confidence": gate.get("low_confidence", {}),
-        "what_if": WHAT_IF,
+        "what_if": gate.get("what_if", WHAT_IF),
     }
     return Served(forecaster, served_by, about)
 
 
-def input_fn(body: str | bytes, content_type: str = JSON) -> list[tuple[list[float], list[int]]]:
-    """Feature vectors and horizons of a request.
+@dataclass(frozen=True)
+class Instance:
+    """A feature vector in schema order, the days asked for, and the planned load by week (empty: as usual)."""
+
+    vector: list[float]
+    horizons: list[int]
+    weekly_load: list[float]
+
+
+def input_fn(body: str | bytes, content_type: str = JSON) -> list[Instance]:
+    """The instances of a request.
 
     Raises:
         ValueError: another content type, no JSON, or an instance that is wrong; the text names instance and feature.
@@ -74,7 +86,7 @@ def input_fn(body: str | bytes, content_type: str = JSON) -> list[tuple[list[flo
     return [_instance(index, instance) for index, instance in enumerate(instances)]
 
 
-def _instance(index: int, instance: Any) -> tuple[list[float], list[int]]:
+def _instance(index: int, instance: Any) -> Instance:
     if not isinstance(instance, dict) or not isinstance(instance.get("features"), dict):
         raise ValueError(f'instance {index}: needs "features" (an object) and "horizons" (a list)')
     given = instance.get("horizons")
@@ -82,16 +94,25 @@ def _instance(index: int, instance: Any) -> tuple[list[float], list[int]]:
     if not horizons or horizons != given or not all(1 <= day <= MAX_HORIZON_DAYS for day in horizons):
         raise ValueError(f"instance {index}: horizons must be whole days from 1 to {MAX_HORIZON_DAYS}")
     try:
-        return feature_vector(instance["features"]), horizons
+        return Instance(feature_vector(instance["features"]), horizons, _plan(index, instance.get("weekly_load", [])))
     except ValueError as error:
         raise ValueError(f"instance {index}: {error}") from error
 
 
-def predict_fn(instances: list[tuple[list[float], list[int]]], model: Served) -> dict[str, Any]:
+def _plan(index: int, given: Any) -> list[float]:
+    weeks = [load for load in given if type(load) in (int, float)] if isinstance(given, list) else None
+    if weeks is None or len(weeks) != len(given) or not all(0 <= load <= MOST_WEEKLY_LOAD for load in weeks):
+        raise ValueError(f"instance {index}: weekly_load must be a list of numbers from 0 to {MOST_WEEKLY_LOAD}")
+    if len(weeks) > MAX_HORIZON_DAYS // 7:
+        raise ValueError(f"instance {index}: weekly_load may have {MAX_HORIZON_DAYS // 7} weeks, not {len(weeks)}")
+    return [float(load) for load in weeks]
+
+
+def predict_fn(instances: list[Instance], model: Served) -> dict[str, Any]:
     """Forecasts of all instances in one pass."""
-    counts = [len(horizons) for _, horizons in instances]
-    features = np.repeat(np.array([vector for vector, _ in instances]), counts, axis=0)
-    horizon = np.array([day for _, horizons in instances for day in horizons], dtype=float)
+    counts = [len(instance.horizons) for instance in instances]
+    features = np.repeat(np.array([instance.vector for instance in instances]), counts, axis=0)
+    horizon = np.array([day for instance in instances for day in instance.horizons], dtype=float)
     values, trees = _answers(model, features, horizon)
     columns = [np.round(values, 3).tolist(), horizon.astype(int).tolist(), trees.tolist()]
     flat = [
@@ -107,6 +128,11 @@ def predict_fn(instances: list[tuple[list[float], list[int]]], model: Served) ->
         for row, day, by_trees in zip(*columns, strict=True)
     ]
     ends = np.cumsum(counts).tolist()
+    for instance, end in zip(instances, ends, strict=True):
+        mine = slice(end - len(instance.horizons), end)
+        if instance.weekly_load:
+            differences = _differences(model, features[mine], horizon[mine], instance.weekly_load)
+            flat[mine] = [day | {"difference": one} for day, one in zip(flat[mine], differences, strict=True)]
     return {
         "predictions": [flat[end - count : end] for end, count in zip(ends, counts, strict=True)],
         "model": model.about,
@@ -126,6 +152,15 @@ def _answers(model: Served, features: Array, horizon: Array) -> tuple[Array, np.
         bands = [mean - half[:, 0], mean + half[:, 0], mean - half[:, 1], mean + half[:, 1]]
         values[mine] = np.column_stack([mean, *bands])
     return values, trees
+
+
+def _differences(model: Served, features: Array, horizon: Array, weekly_load: list[float]) -> list[dict[str, float]]:
+    """What the plan changes about each day (ml/kg/min): an association, not an effect of training."""
+    forecaster = model.forecaster
+    table = forecaster.effect.difference(
+        features, plan_mean(weekly_load, horizon), horizon, forecaster.volatility(features)
+    )
+    return [dict(zip(("expected", "low_90", "high_90"), row, strict=True)) for row in np.round(table, 3).tolist()]
 
 
 def output_fn(prediction: dict[str, Any], accept: str = JSON) -> str:

@@ -1,4 +1,4 @@
-"""Training job (script mode): train and calibration folds -> forecaster and the code that serves it."""
+"""Training job (script mode): all rows before the test fold -> forecaster and the code that serves it."""
 
 import argparse
 import os
@@ -10,8 +10,8 @@ import include
 from include.features.schema import SCHEMA_VERSION
 from include.forecast.dataset import DatasetError, read_rows, sha256
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
-from include.forecast.rows import Rows
-from include.forecast.training import mean_crps, train_forecaster
+from include.forecast.rows import Rows, concatenate
+from include.forecast.training import train_forecaster
 from include.jobs.errors import JobError, run, say
 
 SERVED_PACKAGES = ("features", "forecast", "jobs")
@@ -33,14 +33,15 @@ def train(channels: dict[str, Path], model_dir: Path, seed: int, about: dict[str
         raise JobError(str(error)) from error
     digests = {path.name: sha256(path) for path in files.values()}
     told = {**about, "sha256": digests, "feature_schema": SCHEMA_VERSION}
-    forecaster = train_forecaster(rows["train"], rows["calibration"], seed, told)
+    known = concatenate([rows["train"], rows["calibration"]])
+    forecaster = train_forecaster(known, seed, told)
     model_dir.mkdir(parents=True, exist_ok=True)
     forecaster.save(model_dir)
     copy_code(model_dir / "code")
     for method in (FORECASTER, PERSISTENCE):
         name = "crps" if method == FORECASTER else "persistence_crps"
-        say(f"validation:{name}={mean_crps(forecaster, method, rows['calibration']):.6f};")
-    say(f"validation:rows={len(rows['calibration'])};")
+        say(f"validation:{name}={forecaster.about['crps'][method]:.6f};")
+    say(f"validation:rows={len(known)};")
     for note in forecaster.about["notes"]:
         say(f"note: {note}")
     return forecaster

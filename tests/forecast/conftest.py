@@ -6,7 +6,7 @@ from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SPORT
 
 
 def feature_rows(athletes=6, days=900, seed=1, every=4, start="2022-01-01", reverting=0.0) -> pd.DataFrame:
-    """Feature rows of athletes whose fitness wanders; `reverting` pulls each reading's surprise back within weeks."""
+    """Feature rows of athletes whose fitness wanders; by as much as `reverting` it swings about it and comes back."""
     rng = np.random.default_rng(seed)
     return pd.concat(
         [_one(f"athlete-{index}", days, rng, every, start, reverting) for index in range(athletes)], ignore_index=True
@@ -16,8 +16,12 @@ def feature_rows(athletes=6, days=900, seed=1, every=4, start="2022-01-01", reve
 def _one(name, days, rng, every, start, reverting):
     calendar = pd.date_range(start, periods=days)
     reading = np.sort(rng.choice(days, days // every, replace=False))
-    level = 50 + np.cumsum(rng.normal(0, 0.05, days))
-    value = np.round(level + reverting * rng.normal(0, 1, days), 1)
+    level = 50 + np.cumsum(rng.normal(0, 0.005 if reverting else 0.05, days))
+    keep = np.exp(-1 / 6)
+    swing = np.zeros(days)
+    for day, push in enumerate(rng.normal(0, np.sqrt(1 - keep**2), days)):
+        swing[day] = keep * swing[day - 1] + push
+    value = np.round(level + 2 * reverting * swing, 1)
     position = np.searchsorted(reading, np.arange(days), side="right") - 1
     last = np.where(position >= 0, value[reading[np.maximum(position, 0)]], np.nan)
     readings = pd.Series(np.nan, index=range(days))

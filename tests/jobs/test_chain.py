@@ -103,7 +103,7 @@ def test_one_athlete_with_few_readings_is_still_served(make_features, write_offl
     assert set(document["gate"]["served_by"].values()) == {"persistence"}
     assert set(document["gate"]["low_confidence"]) == {"1-7", "8-14", "15-28", "29-42"}
     assert any("too few readings" in note for note in read_manifest(chain.dataset)["notes"])
-    assert any("no trees" in note for note in document["notes"])
+    assert any("no model" in note for note in document["notes"])
     assert "not tested" in (chain.output / "report/report.html").read_text()
 
 

@@ -7,9 +7,11 @@ import pytest
 
 from include.features.schema import NAMES
 from include.forecast.forecaster import FORECASTER, PERSISTENCE
+from include.forecast.rows import concatenate
 from include.forecast.split import choose_cuts, split
 from include.forecast.targets import make_rows
 from include.forecast.training import train_forecaster
+from include.forecast.what_if import LoadEffect
 from include.jobs import inference
 
 FEATURES = dict.fromkeys(NAMES, 1.0) | {"vo2max_last": 50.0, "reading_age_days": 2.0, "reading_mean_30d_gap": -3.0}
@@ -21,7 +23,8 @@ def model(make_features, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     rows = make_rows(make_features(reverting=0.8))
     folds = split(rows, choose_cuts(rows))
-    train_forecaster(folds["train"], folds["calibration"], 7, {"model_version": "m1"}).save(folder)
+    known = concatenate([folds["train"], folds["calibration"]])
+    train_forecaster(known, 7, {"model_version": "m1"}).save(folder)
     served_by = {"1-7": PERSISTENCE, "8-14": PERSISTENCE, "15-28": FORECASTER, "29-42": FORECASTER}
     gate = {"served_by": served_by, "low_confidence": {"8-14": "few"}}
     (folder / "gate.json").write_text(json.dumps(gate))
@@ -64,7 +67,7 @@ def test_a_batch_is_its_instances(model):
 
 def test_without_a_gate_persistence_answers(make_features, tmp_path):
     rows = make_rows(make_features(athletes=3, days=300))
-    train_forecaster(rows, rows, 7, {}).save(tmp_path)
+    train_forecaster(rows, 7, {}).save(tmp_path)
     assert set(inference.model_fn(str(tmp_path)).served_by.values()) == {PERSISTENCE}
 
 
@@ -104,3 +107,32 @@ def test_content_types():
     assert inference.output_fn({}, "*/*") == "{}"
     with pytest.raises(ValueError, match="text/csv"):
         inference.output_fn({}, "text/csv")
+
+
+def test_a_plan_is_answered_with_its_difference_to_as_usual(model):
+    effect = LoadEffect(0.5, 0.2, 0.8, 2.0)
+    told = dataclasses.replace(model, forecaster=dataclasses.replace(model.forecaster, effect=effect))
+    features = FEATURES | {"load_mean": 60.0, "load_42d": 60.0}
+    plain = {"features": features, "horizons": ALL_DAYS}
+    days = ask(told, plain, plain | {"weekly_load": [420, 600]}, plain | {"weekly_load": [100]})["predictions"]
+    assert all("difference" not in day for day in days[0])
+    assert days[1][-1]["difference"]["low_90"] < days[1][-1]["difference"]["expected"]
+    assert days[1][0]["difference"]["expected"] == 0
+    assert days[2][-1]["difference"]["expected"] < 0 < days[1][-1]["difference"]["expected"]
+    assert [day["vo2max"] for day in days[0]] == [day["vo2max"] for day in days[1]]
+
+
+@pytest.mark.parametrize("plan", [[-1], ["300"], [True], 300, [1e9], [300] * 7, [math.nan]])
+def test_a_plan_that_makes_no_sense_is_refused(plan):
+    body = json.dumps({"instances": [{"features": FEATURES, "horizons": [1], "weekly_load": plan}]})
+    with pytest.raises(ValueError, match="instance 0: weekly_load"):
+        inference.input_fn(body)
+
+
+def test_the_order_of_features_does_not_matter_but_a_missing_one_is_named(model):
+    one = ask(model, {"features": FEATURES, "horizons": [42]})["predictions"]
+    assert ask(model, {"features": dict(reversed(FEATURES.items())), "horizons": [42]})["predictions"] == one
+    short = {name: value for name, value in FEATURES.items() if name not in ("readings", "vo2max_last")}
+    body = json.dumps({"instances": [{"features": short, "horizons": [1]}]})
+    with pytest.raises(ValueError, match="vo2max_last is missing; readings is missing"):
+        inference.input_fn(body)

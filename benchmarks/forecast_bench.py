@@ -1,0 +1,122 @@
+"""`make bench-forecast DATA=… [HOLDOUT=id,…] [POOL=…]`: how good the forecasts are, on a folder of athletes.
+
+Curates and makes features here, runs the backtest in the jobs environment (it has XGBoost), prints the table and writes
+benchmarks/forecast.json. A folder holds sub-folders of athletes (activities.json, daily.json), or a `curated` tree as
+in the bucket; any other source is named as for `make run` (`export:PATH.zip`, `synthetic:athletes=12`).
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from include.curate import Tables, curate
+from include.curate.store import from_csv
+from include.curate.tables import COLUMNS
+from include.features.build import build_features
+from include.garmin.document import StoredDocument
+from include.garmin.open import open_source
+
+ROOT = Path(__file__).parents[1]
+JOBS_PYTHON = ROOT / ".venvs/jobs/bin/python"
+RESULTS = Path(__file__).parent / "forecast.json"
+LAST_DAY = date(2026, 1, 1)
+"""Last day of synthetic athletes, so that they are the same whenever this runs."""
+POOL_PREFIX = "pool-"
+
+
+def features_of(place: str, prefix: str = "") -> pd.DataFrame:
+    """Feature rows of all athletes of a folder or source; athletes' names are given the prefix."""
+    parts = [build_features(_named(tables, prefix + athlete)) for athlete, tables in _tables(place)]
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+
+
+def _tables(place: str) -> Iterator[tuple[str, Tables]]:
+    folder = Path(place)
+    tree = next((one for one in (folder / "curated", folder) if (one / "vo2max").is_dir()), None)
+    if tree is not None:
+        for athlete in sorted({path.name for path in tree.glob("*/athlete_id=*")}):
+            parts = {
+                table: from_csv(table, *(part.read_bytes() for part in sorted((tree / table / athlete).rglob("*.csv"))))
+                for table in COLUMNS
+            }
+            yield athlete.removeprefix("athlete_id="), Tables(**parts)
+        return
+    source = open_source(f"folder:{place}" if folder.is_dir() else place, LAST_DAY)
+    for athlete in source.athletes():
+        documents = enumerate(source.fetch(athlete, None, None))
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        yield athlete, curate(StoredDocument(**vars(one), athlete_id=athlete, fetched_at=now, key=f"{number:08}")
+                              for number, one in documents)  # fmt: skip
+
+
+def _named(tables: Tables, athlete: str) -> Tables:
+    frames = {name: frame.assign(athlete_id=athlete) for name, frame in tables.frames().items()}
+    return Tables(**frames)
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """All athletes together, then one by one."""
+    for scenario, protocol in dict.fromkeys((row["scenario"], row["protocol"]) for row in rows):
+        mine = [row for row in rows if (row["scenario"], row["protocol"]) == (scenario, protocol)]
+        print(f"\n{protocol}, load {scenario}: athletes weighted equally, ml/kg/min; skill against persistence")
+        for score in ("mae", "rmse", "crps"):
+            names = list(mine[0][score])
+            print(f"  {score:<6}{'days':<8}" + "".join(f"{name:>20}" for name in names))
+            for row in (row for row in mine if row["athlete"] == "all"):
+                print(f"  {'':<6}{row['bucket']:<8}" + "".join(f"{row[score][name]:>20.3f}" for name in names))
+        print(
+            f"  {'athlete':<14}{'days':<8}{'n':>6}  CRPS skill (95 % interval)      RMSE     MAE  against scaled bands "
+            "  cover 80  cover 90  width 90  served by"
+        )
+        for row in sorted(mine, key=lambda row: (row["athlete"] != "all", row["athlete"])):
+            print(
+                f"  {row['athlete']:<14}{row['bucket']:<8}{row['n']:>6}  {row['crps_skill']:>+7.1%} "
+                f"({row['crps_skill_low']:+7.1%} to {row['crps_skill_high']:+7.1%})  {row['rmse_skill']:>+7.1%} "
+                f"{row['mae_skill']:>+7.1%} {row['crps_skill_against_scaled']:>+12.1%}      {row['coverage_80']:>12.1%}"
+                f"{row['coverage_90']:>10.1%}{row['width_90']:>10.2f}  {row['served_by']}"
+            )
+
+
+def run(place: str, holdout: str, pool: str | None, results: Path) -> list[dict[str, Any]]:
+    """The rows of the backtest, which are kept in `results`.
+
+    Raises:
+        SystemExit: an athlete to hold out that the folder does not have, or no athlete that was left to learn from.
+    """
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        features = features_of(place)
+        if unknown := set(filter(None, holdout.split(","))) - set(features["athlete_id"]):
+            raise SystemExit(f"no athlete {', '.join(sorted(unknown))} in {place}: {sorted(set(features.athlete_id))}")
+        features.to_parquet(work / "athletes.parquet", index=False)
+        if pool:
+            features_of(pool, POOL_PREFIX).to_parquet(work / "pool.parquet", index=False)
+        command = [JOBS_PYTHON, "-m", "benchmarks.forecast_backtest", work, "--holdout", holdout]
+        subprocess.run(command, cwd=ROOT, check=True)
+        shutil.copyfile(work / "forecast.json", results)
+    found: list[dict[str, Any]] = json.loads(results.read_text())
+    if not found:
+        raise SystemExit("nothing could be scored: it takes two athletes with a year of readings, or POOL=")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.forecast_bench", description=__doc__)
+    parser.add_argument("--data", required=True, help="a folder of athletes, or a source")
+    parser.add_argument("--holdout", default="", help="athletes, by comma, that are scored but never learnt from")
+    parser.add_argument("--pool", help="a folder or source of athletes to learn from, who are never scored")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    print_table(run(options.data, options.holdout, options.pool, options.results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What a forecaster has to beat: simple methods with plain conformal bands (by horizon bucket, in ml/kg/min)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from include.forecast.design import usual_load
+from include.forecast.distribution import Predictive
+from include.forecast.groups import leave_out
+from include.forecast.horizon import MAX_HORIZON_DAYS, Array
+from include.forecast.intervals import Bands, calibrate
+from include.forecast.model import MAX_SCALED_CHANGE, row_weights, shrink, solve_for
+from include.forecast.rows import Rows
+from include.forecast.volatility import Pooling
+
+PLAIN_PERSISTENCE = "plain_persistence"
+DAMPED_DRIFT = "damped_drift"
+LOCAL_LEVEL = "local_level"
+BANISTER = "banister"
+RIDGE = "ridge"
+SIMPLE = (PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER)
+"""The baselines of the gate. A ridge is the forecaster's own core: it is what trees have to beat (trees.they_pay)."""
+
+DAMPING = 0.95
+"""Of the drift, a day: half of it is gone after two weeks."""
+_FITNESS_DAYS, _FATIGUE_DAYS = 42.0, 14.0
+_APART_DAYS = 30.0
+"""Between the middles of the 30 d and of the 60 d before them, less a little for the overlap."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A method's expected change from the last reading (ml/kg/min), and its bands."""
+
+    change: Callable[[Rows], Array]
+    bands: Bands
+
+    def predictive(self, rows: Rows) -> Predictive:
+        mean = self.change(rows)
+        half_width = self.bands.half_width(rows.horizon_days, rows.column("reading_age_days"), np.ones(len(rows)))
+        return Predictive(mean, half_width, np.zeros(len(rows), dtype=bool))
+
+
+def fit_baselines(rows: Rows, pooling: Pooling, load_is_known: bool = False) -> dict[str, Baseline]:
+    """All baselines by name, fitted and calibrated on `rows` (out of fold where there is something to fit)."""
+
+    def linear(inputs: Callable[[Rows], Array]) -> Baseline:
+        volatility, columns, weight = rows.volatility(pooling), inputs(rows), row_weights(rows)
+        target = np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE)
+        coefficients = solve_for(rows, columns, target, weight)
+        scaled = np.zeros(len(rows))
+        for known, judged in leave_out(rows):
+            scaled[judged] = columns[judged] @ solve_for(rows, columns, target, weight, known)
+
+        def change(asked: Rows) -> Array:
+            return inputs(asked) @ coefficients * shrink(asked.horizon_days) * asked.volatility(pooling)
+
+        error = rows.change - scaled * shrink(rows.horizon_days) * volatility
+        return Baseline(change, calibrate(error, rows, None))
+
+    def fixed(change: Callable[[Rows], Array]) -> Baseline:
+        return Baseline(change, calibrate(rows.change - change(rows), rows, None))
+
+    return {
+        PLAIN_PERSISTENCE: fixed(lambda asked: np.zeros(len(asked))),
+        DAMPED_DRIFT: fixed(_damped_drift),
+        LOCAL_LEVEL: fixed(lambda asked: asked.level_gap),
+        BANISTER: linear(lambda asked: _banister_inputs(asked, load_is_known)),
+        RIDGE: linear(lambda asked: _ridge_inputs(asked, pooling)),
+    }
+
+
+def _damped_drift(rows: Rows) -> Array:
+    """The drift of the last months goes on, ever less."""
+    drift = (rows.column("reading_mean_30d_gap") - rows.column("reading_mean_90d_gap")) / _APART_DAYS
+    days: Array = DAMPING * (1.0 - DAMPING**rows.horizon_days) / (1.0 - DAMPING)
+    change: Array = drift * days
+    return change
+
+
+def _banister_inputs(rows: Rows, load_is_known: bool) -> Array:
+    """Fitness (42 d) and fatigue (14 d) that are gained until the target, over the usual load.
+
+    Without knowing the load ahead the athlete goes on as in the last 28 days.
+    """
+    usual = usual_load(rows.features)
+    ahead = rows.column("load_28d") / usual
+    if load_is_known:
+        ahead = np.where(np.isnan(rows.load_ahead), ahead, rows.load_ahead / usual)
+    columns = [
+        (np.clip(ahead, 0, 3) - np.clip(rows.column(name) / usual, 0, 3)) * (1.0 - np.exp(-rows.horizon_days / days))
+        for name, days in (("load_42d", _FITNESS_DAYS), ("load_14d", _FATIGUE_DAYS))
+    ]
+    return np.nan_to_num(np.column_stack(columns))
+
+
+def _ridge_inputs(rows: Rows, pooling: Pooling) -> Array:
+    """Reversion to three means, age of the reading, five loads, days since a run: × √(h/42)."""
+    usual, volatility = usual_load(rows.features), rows.volatility(pooling)
+    load = {days: rows.column(f"load_{days}d") / usual for days in (7, 14, 28, 42)}
+    columns = [
+        *(np.clip(rows.column(f"reading_mean_{name}_gap") / volatility, -3, 3) for name in ("30d", "90d", "all")),
+        np.minimum(rows.column("reading_age_days"), 60) / 30,
+        np.clip(load[42] - 1, -1, 1),
+        *(np.clip(load[days] - load[42], -1, 1) for days in (7, 14, 28)),
+        np.clip(rows.column("load_ramp_7d") / usual, -1, 1),
+        np.minimum(rows.column("days_since_sport"), 60) / 30,
+    ]
+    grown = np.sqrt(np.minimum(rows.horizon_days, MAX_HORIZON_DAYS) / MAX_HORIZON_DAYS)
+    return np.nan_to_num(np.column_stack(columns)) * grown[:, None]

@@ -1,0 +1,108 @@
+"""What planned training load changes about a forecast: the difference to training as usual, with its band.
+
+One coefficient, never negative: more planned load never lowers a forecast, and load beyond what the training athletes
+have done counts no more. It is an association, not an effect of training.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from include.features.schema import NAMES
+from include.forecast.design import usual_load
+from include.forecast.horizon import MAX_HORIZON_DAYS, Array
+from include.forecast.linear import solve
+from include.forecast.model import shrink
+from include.forecast.resampling import resample
+from include.forecast.rows import Rows, athlete_weights
+
+PENALTY = 0.02
+"""Smaller than the core's, as the input is: planned load differs from the usual by a third of it, mostly."""
+SUPPORT_SHARE = 0.95
+MOST_OF_HIGHEST_WEEK = 1.3
+OFF = "planned training load has not been shown to improve the forecast"
+
+
+@dataclass(frozen=True)
+class LoadEffect:
+    """Change in volatilities over 42 d for a usual load more a day: expected, and a bootstrap's middle 90 %."""
+
+    expected: float
+    low: float
+    high: float
+    support: float
+    """Planned over usual load that 95 % of the training rows stay under."""
+
+    def exposure(self, features: Array, mean_load: Array, horizon_days: Array) -> Array:
+        """How much more than as usual is planned, grown with the horizon; as usual = the 42-day load goes on.
+
+        `mean_load` is a day's mean from the origin to the horizon; where it is NaN the plan is as usual.
+        """
+        usual = usual_load(features)
+        now = np.clip(features[:, NAMES.index("load_42d")] / usual, 0.0, self.support)
+        planned = np.clip(mean_load / usual, 0.0, self.support)
+        grown = np.sqrt(np.minimum(horizon_days, MAX_HORIZON_DAYS) / MAX_HORIZON_DAYS) * shrink(horizon_days)
+        exposure: Array = np.nan_to_num(planned - now) * grown
+        return exposure
+
+    def difference(self, features: Array, mean_load: Array, horizon_days: Array, volatility: Array) -> Array:
+        """Difference to as usual (ml/kg/min): columns expected, low and high (90 %)."""
+        exposure = self.exposure(features, mean_load, horizon_days) * volatility
+        ends = exposure[:, None] * np.array([[self.low, self.high]])
+        table: Array = np.column_stack([exposure * self.expected, ends.min(axis=1), ends.max(axis=1)])
+        return table
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: round(float(getattr(self, name)), 6) for name in self.__dataclass_fields__}
+
+
+NO_EFFECT = LoadEffect(0.0, 0.0, 0.0, 1.0)
+
+
+def fit_effect(rows: Rows, residual: Array, volatility: Array, seed: int) -> LoadEffect:
+    """The effect that the load ahead has on the core's out-of-fold errors, every athlete counting the same."""
+    known = ~np.isnan(rows.load_ahead) & ~np.isnan(usual_load(rows.features)) & (shrink(rows.horizon_days) > 0)
+    if not known.any():
+        return NO_EFFECT
+    rows, target = rows.where(known), np.clip(residual[known] / volatility[known], -4.0, 4.0)
+    ratio = rows.load_ahead / usual_load(rows.features)
+    support = max(float(np.quantile(ratio, SUPPORT_SHARE)), 1.0)
+    exposure = LoadEffect(0.0, 0.0, 0.0, support).exposure(rows.features, rows.load_ahead, rows.horizon_days)
+    weight = athlete_weights(rows.athlete, rows.origin_day)
+    expected = float(solve(exposure[:, None], target, weight, PENALTY)[0])
+    _, athlete = np.unique(rows.athlete, return_inverse=True)
+    squares, products, worth = (
+        np.bincount(athlete, weights=weight * one) for one in (exposure**2, exposure * target, np.ones(len(rows)))
+    )
+    shares = resample(len(worth), seed)
+    drawn = (shares @ products) / (shares @ (squares + PENALTY * worth))
+    expected, low, high = (max(float(value), 0.0) for value in (expected, *np.quantile(drawn, [0.05, 0.95])))
+    return LoadEffect(expected, low, high, support)
+
+
+def plan_mean(weekly_load: Sequence[float], horizon_days: Array) -> Array:
+    """Mean planned load a day from the origin to each horizon; the last week goes on."""
+    days = np.repeat(np.asarray(weekly_load, dtype=float) / 7.0, 7)
+    days = np.append(days, np.full(max(0, MAX_HORIZON_DAYS - len(days)), days[-1]))
+    mean: Array = np.cumsum(days)[horizon_days.astype(int) - 1] / horizon_days
+    return mean
+
+
+def check_plan(weekly_load: Sequence[float], highest_week: float) -> None:
+    """Refuse what the athlete's own past says nothing about.
+
+    Args:
+        highest_week: the highest load of a week in the athlete's last 12.
+
+    Raises:
+        ValueError: naming the week and the most that can be planned.
+    """
+    most = MOST_OF_HIGHEST_WEEK * highest_week
+    for number, load in enumerate(weekly_load, start=1):
+        if not 0.0 <= load <= most:
+            raise ValueError(
+                f"week {number}: a load of {load:g} is not between 0 and {most:.0f} "
+                f"({MOST_OF_HIGHEST_WEEK:g} × the highest of the last 12 weeks)"
+            )
