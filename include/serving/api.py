@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from include.serving import access, browser_page
-from include.serving.forecast import MAX_HORIZON_DAYS, endpoint_state, forecast, what_if_is_off
+from include.serving.forecast import MAX_HORIZON_DAYS, endpoint_state, forecast
 from include.serving.history import history, model
 from include.serving.problem import Problem, Response, respond, unexpected
+from include.serving.what_if import what_if
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)
@@ -75,10 +76,7 @@ def _forecast(event: Event) -> Response:
 
 def _what_if(event: Event) -> Response:
     athlete_id = access.require_athlete(event)
-    _weekly_load(event)
-    reason = what_if_is_off(athlete_id)
-    detail = f"A what-if would be a guess: {reason}. GET the same path for the forecast of training as usual."
-    raise Problem(HTTPStatus.CONFLICT, "what-if is off", detail)
+    return respond(HTTPStatus.OK, what_if(athlete_id, _weekly_load(event)))
 
 
 def _history(event: Event) -> Response:

@@ -38,7 +38,8 @@ def serving(max_age_s: float = SERVING_AGE_S) -> dict[str, str] | None:
 def athletes(max_age_s: float = SETTINGS_AGE_S) -> list[str]:
     """Every athlete of the deployment."""
     document = cache.get("athletes", lambda: document_of("config/athletes.json"), max_age_s)
-    return list((document or {}).get("athletes", []))
+    entries = (document or {}).get("athletes", [])
+    return [entry["athlete_id"] if isinstance(entry, dict) else entry for entry in entries]
 
 
 def document_of(key: str) -> Any:

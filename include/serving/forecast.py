@@ -41,8 +41,10 @@ class Latest:
     """Differs when any value of the record does."""
 
 
-def forecast(athlete_id: str, days: int) -> dict[str, Any]:
+def forecast(athlete_id: str, days: int, weekly_load: tuple[float, ...] = ()) -> dict[str, Any]:
     """The forecast for 1 to `days` days after the last day of data.
+
+    With the planned load of the weeks ahead, each day also tells its `difference` to training as usual.
 
     Raises:
         Problem: 404 no data yet, 409 no VO2max reading yet, 503 nothing is served or it is busy, 502 the model failed.
@@ -58,21 +60,12 @@ def forecast(athlete_id: str, days: int) -> dict[str, Any]:
     model = deployment.serving()
     if model is None:
         raise _not_served()
-    key = ("answer", model["model_package_arn"], latest.fingerprint)
-    answer = cache.get(key, lambda: _ask_endpoint(latest.features), RECORD_AGE_S)
+    key = ("answer", model["model_package_arn"], latest.fingerprint, weekly_load)
+    answer = cache.get(key, lambda: _ask_endpoint(latest.features, weekly_load), RECORD_AGE_S)
     predictions = [p for p in answer["predictions"][0] if p["horizon_days"] <= days]
     # Solving for race times costs more than all the rest of an answer.
     races = cache.get((*key, days), lambda: race_times(latest.sport, predictions), RECORD_AGE_S)
     return _document(athlete_id, latest, predictions, answer.get("model", {}), model) | {"race_times": races}
-
-
-def what_if_is_off(athlete_id: str) -> str:
-    """Why the model that serves answers no what-if, in its own words.
-
-    Raises:
-        Problem: as `forecast`.
-    """
-    return str(forecast(athlete_id, 1)["what_if"]["reason"])
 
 
 def endpoint_state() -> str:
@@ -109,9 +102,9 @@ def _latest(athlete_id: str) -> Latest:
     )
 
 
-def _ask_endpoint(features: Mapping[str, float | None]) -> dict[str, Any]:
+def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float, ...]) -> dict[str, Any]:
     """The endpoint's answer for every horizon: it is kept, and any number of days is cut from it."""
-    instance = {"features": features, "horizons": list(range(1, MAX_HORIZON_DAYS + 1))}
+    instance = {"features": features, "horizons": list(range(1, MAX_HORIZON_DAYS + 1)), "weekly_load": weekly_load}
     try:
         answer = client("sagemaker-runtime").invoke_endpoint(
             EndpointName=deployment.name("ENDPOINT"),

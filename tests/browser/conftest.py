@@ -93,6 +93,8 @@ class Stub:
     port: int
     answers: dict[str, tuple[int, dict[str, str], Any]] = field(default_factory=dict)
     keys_seen: list[str | None] = field(default_factory=list)
+    planned: list[Any] = field(default_factory=list)
+    """Bodies of what-ifs, which are answered with what stands at `what-if`."""
 
     @property
     def url(self) -> str:
@@ -128,6 +130,11 @@ def stub() -> Iterator[Stub]:
             if key != KEY:
                 status, headers = 403, {}
                 document = {"title": "API key needed", "status": 403, "detail": "Send a key.", "field": "x-api-key"}
+            self._send(status, {"Content-Type": "application/json", **headers}, json.dumps(document).encode())
+
+        def do_POST(self) -> None:
+            found.planned.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            status, headers, document = found.answers["what-if"]
             self._send(status, {"Content-Type": "application/json", **headers}, json.dumps(document).encode())
 
         def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -61,6 +61,27 @@ def test_it_tells_the_forecast_in_words(stub: Stub, open_page: OpenPage) -> None
     assert "proved no gain" in page.inner_text("#whatifreason")
 
 
+def test_a_plan_tells_its_difference_once_what_if_has_proved_itself(stub: Stub, open_page: OpenPage) -> None:
+    usual = forecast(date.today() - timedelta(days=1))
+    usual["what_if"] = {"enabled": True, "reason": "an association, not an effect of training"}
+    stub.answer("athletes/anna/forecast", usual)
+    planned = [day | {"difference": {"expected": 0.42, "low_90": -0.1, "high_90": 0.9}} for day in usual["days"]]
+    stub.answer("what-if", usual | {"days": planned})
+    page = shown(open_page(f"{stub.url}#key={KEY}", **WIDE))
+    assert not page.is_visible("#whatifstate")
+    most = int(page.get_attribute("#weekly", "max"))
+    page.focus("#weekly")
+    page.press("#weekly", "End")
+    page.wait_for_selector("#whatifreason:has-text('against as usual')")
+    told = page.inner_text("#whatifreason")
+    assert "In 42 days: +0.4 ml/kg/min against as usual (likely −0.1 to +0.9)" in told
+    assert "not an effect" in told
+    assert stub.planned == [{"weekly_load": [most]}]
+    stub.problem("what-if", 400, "Bad request", "A week of 900 is beyond this athlete's past.")
+    page.press("#weekly", "Home")
+    page.wait_for_selector("#whatifreason:has-text('beyond')")
+
+
 def test_the_chart_holds_every_reading_of_the_span_and_both_bands(stub: Stub, open_page: OpenPage) -> None:
     page = shown(open_page(f"{stub.url}#key={KEY}", **WIDE))
     assert page.locator("#vo2chart .band80").count() == page.locator("#vo2chart .band90").count() == 1

@@ -97,14 +97,16 @@ def body(document: Any) -> io.BytesIO:
 
 
 DOCUMENTS = {
-    "config/athletes.json": {"athletes": ["anna", "ben"]},
+    "config/athletes.json": {"athletes": ["anna", {"athlete_id": "ben", "source": "garminconnect"}]},
     "reports/evaluation.json": {"buckets": {"1-7": {"crps": 0.2}}, "gate": {"served_by": {"1-7": "persistence"}}},
     "serving/history/athlete_id=anna/history.json": {
         "athlete_id": "anna",
         "sport": "running",
         "as_of": "2026-11-20",
         "readings": [{"day": f"2026-11-{d:02}", "vo2max": 50.0, "is_precise": True} for d in (1, 10, 20)],
-        "load": [{"day": f"2026-11-{d:02}", "ctl": 40.0, "atl": 50.0, "tsb": -10.0} for d in (1, 10, 20)],
+        "load": [
+            {"day": f"2026-11-{d:02}", "load": 100.0, "ctl": 40.0, "atl": 50.0, "tsb": -10.0} for d in (1, 10, 20)
+        ],
     },
 }
 PARAMETERS = {

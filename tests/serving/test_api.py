@@ -233,6 +233,33 @@ def test_what_if_is_off_and_says_why(aws: FakeAws) -> None:
     assert "it proved no gain" in document["detail"]
 
 
+def _planned(request: dict[str, Any]) -> Any:
+    """An endpoint whose what-if proved itself; a plan is worth 0.1 ml/kg/min for each 100 of its first week."""
+    (instance,) = json.loads(request["Body"])["instances"]
+    answer = predictions() | {"model": {"version": "m2", "dataset_version": "d2"}}
+    answer["model"]["what_if"] = {"enabled": True, "reason": "an association, not an effect of training"}
+    if plan := instance["weekly_load"]:
+        for day in answer["predictions"][0]:
+            day["difference"] = {"expected": plan[0] / 1000, "low_90": 0.0, "high_90": plan[0] / 500}
+    return {"Body": body(answer)}
+
+
+def test_a_what_if_that_proved_itself_tells_the_difference_of_each_day(aws: FakeAws) -> None:
+    aws.answers["sagemaker-runtime.invoke_endpoint"] = _planned
+    answer = call(FORECAST, "POST", athlete="anna", text='{"weekly_load": [120, 110]}')["document"]
+    assert [day["difference"]["expected"] for day in answer["days"]] == [0.12] * 42
+    assert answer["what_if"] == {"enabled": True, "reason": "an association, not an effect of training"}
+    assert "difference" not in call(FORECAST, athlete="anna")["document"]["days"][0], "as usual is kept apart"
+
+
+def test_a_week_beyond_the_athletes_past_is_refused(aws: FakeAws) -> None:
+    """The highest seven days hold one session of 100: at most 130."""
+    aws.answers["sagemaker-runtime.invoke_endpoint"] = _planned
+    found = problem(call(FORECAST, "POST", athlete="anna", text='{"weekly_load": [100, 131]}'), 400)
+    assert found["field"] == "weekly_load"
+    assert "at most 130" in found["detail"]
+
+
 @pytest.mark.parametrize(
     ("text", "field"),
     [

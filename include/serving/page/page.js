@@ -25,10 +25,11 @@ class ApiProblem extends Error {
   constructor(problem, retryAfter) { super(problem.detail); this.problem = problem; this.retryAfter = retryAfter; }
 }
 
-async function ask(path) {
+async function ask(path, question = {}) {
   let answer;
   try {
-    answer = await fetch(BASE + path, { headers: { "x-api-key": key }, cache: "no-store" });
+    const headers = { "x-api-key": key, ...(question.body && { "Content-Type": "application/json" }) };
+    answer = await fetch(BASE + path, { ...question, headers, cache: "no-store" });
   } catch {
     throw new ApiProblem({ status: 0, title: "No connection", detail: "The forecast’s server could not be reached. Check your connection." }, 0);
   }
@@ -185,10 +186,28 @@ function showRaces(races, sport) {
 
 function showWeekly(past) {
   const known = past.load.filter((d) => d.ctl !== null), usual = known.length ? Math.round(known[known.length - 1].ctl * 7) : null;
-  $("whatifreason").textContent = `A what-if would only be a guess: ${shown.forecast.what_if.reason}. It is switched on when planned load proves itself.`;
+  const isOn = shown.forecast.what_if.enabled && usual !== null, reason = shown.forecast.what_if.reason;
+  $("whatif").classList.toggle("off", !isOn);
+  $("whatifstate").hidden = isOn;
+  $("whatifreason").textContent = isOn ? `Move the slider to a week's load: ${reason}.`
+    : `A what-if would only be a guess: ${reason}. It is switched on when planned load proves itself.`;
+  $("weekly").disabled = !isOn;
   $("weekly").max = usual ? usual * 2 : 100;
   $("weekly").value = usual || 0;
   $("weeklyvalue").textContent = usual ? `${usual} as usual` : "";
+}
+
+async function askWhatIf() {
+  const load = Number($("weekly").value), signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
+  $("weeklyvalue").textContent = `${load} a week`;
+  try {
+    const body = JSON.stringify({ weekly_load: [load] });
+    const answer = await ask(`athletes/${encodeURIComponent(shown.forecast.athlete_id)}/forecast`, { method: "POST", body });
+    const last = answer.days[answer.days.length - 1], change = last.difference;
+    $("whatifreason").textContent = `In ${days(last.horizon_days)}: ${signed(change.expected)} ml/kg/min against as usual (likely ${signed(change.low_90)} to ${signed(change.high_90)}). ${answer.what_if.reason}.`;
+  } catch (problem) {
+    $("whatifreason").textContent = problem.message;
+  }
 }
 
 function draw() {
@@ -207,6 +226,7 @@ $("keyform").addEventListener("submit", (event) => {
 });
 $("forget").addEventListener("click", () => { remember("key", null); key = null; shown = null; loadNumber++; askForKey(); });
 $("athlete").addEventListener("change", load);
+$("weekly").addEventListener("change", askWhatIf);
 $("ranges").addEventListener("click", (event) => {
   if (event.target.dataset.days) { historyDays = Number(event.target.dataset.days); draw(); }
 });
