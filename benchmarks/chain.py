@@ -113,7 +113,7 @@ def _pip_install_s(work: Path) -> float:
         environment = work / f"pip-{name}"
         shutil.rmtree(environment, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        pip = [str(environment / "bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(environment / "bin/pip"), "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
         subprocess.run([*pip, "--requirement", str(ROOT / f"locks/{name}.txt")], check=True)
         shutil.rmtree(environment)
     return time.perf_counter() - started
