@@ -21,7 +21,6 @@ from include.forecast.rows import Rows, athlete_weights
 PENALTY = 0.02
 """Smaller than the core's, as the input is: planned load differs from the usual by a third of it, mostly."""
 SUPPORT_SHARE = 0.95
-MOST_OF_HIGHEST_WEEK = 1.3
 OFF = "planned training load has not been shown to improve the forecast"
 
 
@@ -88,21 +87,3 @@ def plan_mean(weekly_load: Sequence[float], horizon_days: Array) -> Array:
     days = np.append(days, np.full(max(0, MAX_HORIZON_DAYS - len(days)), days[-1]))
     mean: Array = np.cumsum(days)[horizon_days.astype(int) - 1] / horizon_days
     return mean
-
-
-def check_plan(weekly_load: Sequence[float], highest_week: float) -> None:
-    """Refuse what the athlete's own past says nothing about.
-
-    Args:
-        highest_week: the highest load of a week in the athlete's last 12.
-
-    Raises:
-        ValueError: naming the week and the most that can be planned.
-    """
-    most = MOST_OF_HIGHEST_WEEK * highest_week
-    for number, load in enumerate(weekly_load, start=1):
-        if not 0.0 <= load <= most:
-            raise ValueError(
-                f"week {number}: a load of {load:g} is not between 0 and {most:.0f} "
-                f"({MOST_OF_HIGHEST_WEEK:g} × the highest of the last 12 weeks)"
-            )

@@ -3,7 +3,7 @@ import pytest
 
 from include.features.schema import NAMES
 from include.forecast.rows import Rows
-from include.forecast.what_if import NO_EFFECT, LoadEffect, check_plan, fit_effect, plan_mean
+from include.forecast.what_if import NO_EFFECT, LoadEffect, fit_effect, plan_mean
 
 EFFECT = LoadEffect(0.5, 0.2, 0.8, 2.0)
 DAYS = np.arange(1.0, 43.0)
@@ -77,10 +77,3 @@ def test_a_plan_is_told_as_the_mean_load_until_each_day():
     assert mean[6] == pytest.approx(10)
     assert mean[13] == pytest.approx(15)
     assert mean[41] == pytest.approx((70 + 5 * 140) / 42)
-
-
-@pytest.mark.parametrize("plan", [[100, 400], [-1], [float("nan")]])
-def test_a_plan_beyond_the_athletes_past_is_refused_by_week(plan):
-    with pytest.raises(ValueError, match=f"week {len(plan)}: .* 0 and 390"):
-        check_plan(plan, 300)
-    check_plan([0, 390], 300)

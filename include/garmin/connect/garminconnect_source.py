@@ -1,28 +1,21 @@
 """Garmin Connect itself, asked with the `garminconnect` client and the tokens in Secrets Manager."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
 
 from include.garmin.connect import activity_list, questions
 from include.garmin.connect.activity_list import Listed
 from include.garmin.connect.connection import Connection
-from include.garmin.connect.lease import lease, utc_now
-from include.garmin.connect.manners import Manners
 from include.garmin.connect.questions import DISPLAY_NAME, Question
-from include.garmin.connect.tokens import TokenStore, secret_name
+from include.garmin.connect.token_source import TokenSource
+from include.garmin.connect.tokens import secret_name
 from include.garmin.document import Held, RawDocument, SourceError, nothing_held
 from include.garmin.periods import months
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
-
-class GarminConnectSource:
+class GarminConnectSource(TokenSource):
     """The athletes whose tokens `make garmin-login` stored.
 
     A range is asked for by calendar months, the newest first. Of a month: VO2max, nightly HRV and weight as ranges; the
@@ -30,28 +23,7 @@ class GarminConnectSource:
     name us beside the client (`connection.USER_AGENT`).
     """
 
-    def __init__(
-        self,
-        secretsmanager: "SecretsManagerClient",
-        s3: "S3Client",
-        bucket: str,
-        project: str,
-        today: date,
-        manners: Manners | None = None,
-        *,
-        now: Callable[[], datetime] = utc_now,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        """`bucket` keeps the leases; `today` is the last day that is asked for; `sleep` waits for a lease."""
-        self._store = TokenStore(secretsmanager, project)
-        self._project = project
-        self._today = today
-        self._manners = manners or Manners()
-        self._now = now
-        self._lease = partial(lease, s3, bucket, now=now, sleep=sleep)
-
-    def athletes(self) -> list[str]:
-        return self._store.athletes("garminconnect")
+    client = "garminconnect"
 
     def fetch(
         self, athlete_id: str, start: date | None, end: date | None, held: Held = nothing_held

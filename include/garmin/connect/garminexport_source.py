@@ -6,53 +6,26 @@ numbers. The oauth2 token lasts about a day and is renewed from the oauth1 token
 
 import dataclasses
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from include.garmin.connect import activity_list
 from include.garmin.connect.garminexport_client import OAUTH1_FILE, OAUTH2_FILE, BadTokens, StoredTokensClient
-from include.garmin.connect.lease import lease, utc_now
 from include.garmin.connect.manners import Manners, response_of
 from include.garmin.connect.questions import Question
+from include.garmin.connect.token_source import TokenSource
 from include.garmin.connect.tokens import Tokens, TokenStore, login_command, secret_name
 from include.garmin.document import Held, LoginNeeded, RawDocument, SourceError, nothing_held
 from include.garmin.periods import months
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
-
-class GarminExportSource:
+class GarminExportSource(TokenSource):
     """The athletes whose garth tokens are in Secrets Manager; it never logs in."""
 
-    def __init__(
-        self,
-        secretsmanager: "SecretsManagerClient",
-        s3: "S3Client",
-        bucket: str,
-        project: str,
-        today: date,
-        manners: Manners | None = None,
-        *,
-        now: Callable[[], datetime] = utc_now,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        """`bucket` keeps the leases; `today` is the last day that is asked for; `sleep` waits for a lease."""
-        self._store = TokenStore(secretsmanager, project)
-        self._project = project
-        self._today = today
-        self._manners = manners or Manners()
-        self._now = now
-        self._lease = partial(lease, s3, bucket, now=now, sleep=sleep)
-
-    def athletes(self) -> list[str]:
-        return self._store.athletes("garminexport")
+    client = "garminexport"
 
     def fetch(
         self, athlete_id: str, start: date | None, end: date | None, held: Held = nothing_held

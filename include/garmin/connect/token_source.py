@@ -1,0 +1,44 @@
+"""What the live sources have in common: an athlete's tokens, a lease on renewing them, and manners."""
+
+import time
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from include.garmin.connect.lease import lease, utc_now
+from include.garmin.connect.manners import Manners
+from include.garmin.connect.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+class TokenSource:
+    """The athletes who have stored tokens of one client."""
+
+    client: ClassVar[Literal["garminconnect", "garminexport"]]
+
+    def __init__(
+        self,
+        secretsmanager: "SecretsManagerClient",
+        s3: "S3Client",
+        bucket: str,
+        project: str,
+        today: date,
+        manners: Manners | None = None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """`bucket` keeps the leases; `today` is the last day that is asked for; `sleep` waits for a lease."""
+        self._store = TokenStore(secretsmanager, project)
+        self._project = project
+        self._today = today
+        self._manners = manners or Manners()
+        self._now = now
+        self._lease = partial(lease, s3, bucket, now=now, sleep=sleep)
+
+    def athletes(self) -> list[str]:
+        return self._store.athletes(self.client)
