@@ -6,7 +6,7 @@ from functools import cache
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-FEATURE_GROUP_VERSION = 2
+FEATURE_GROUP_VERSION = 3
 """The N of `athlete-day-vN`; raised with every change of the feature schema."""
 
 XGBOOST_REGISTRY_ACCOUNTS = {

@@ -8,10 +8,8 @@ import pandas as pd
 from include.features.load import activity_loads
 from include.features.readings import SPORTS, one_series, reading_features
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES, RECORD_ID, SPORT
+from include.features.training import load_averages, recency, volume
 
-LOAD_TIME_CONSTANTS_DAYS = (7, 14, 28, 42)
-FIRST_LOAD_DAYS = 7
-"""Load averages are unknown for the first week: a single activity is no average."""
 REST_DAYS = 7
 """A day without any trace of the watch is rest for so many days after the last trace; after that it is unknown."""
 _WEIGHT_VALID_DAYS = 30
@@ -70,10 +68,12 @@ def _athlete_rows(athlete_id: str, activities: pd.DataFrame, days: pd.DataFrame,
     loads = activity_loads(activities, resting.dropna())
     series = {sport: one_series(vo2max, sport) for sport in SPORTS}
     sport = _series_sport(series, index)
+    known = _traces(index, activities, days, vo2max)
     columns = [
         _choose({name: reading_features(series[name], index) for name in SPORTS}, sport),
-        _load_features(loads, _traces(index, activities, days, vo2max)),
-        _recency(loads, sport, index),
+        load_averages(loads, known),
+        volume(loads, sport, known),
+        recency(loads, sport, index),
         _body(resting, _daily(days, "hrv_ms"), _daily(days, "weight_kg"), index),
     ]
     rows = pd.concat(columns, axis=1)
@@ -109,47 +109,6 @@ def _traces(index: pd.DatetimeIndex, activities: pd.DataFrame, days: pd.DataFram
     position = np.arange(len(index))
     last_seen = np.maximum.accumulate(np.where(seen, position, -1_000_000))
     return pd.Series(position - last_seen <= REST_DAYS, index=index)
-
-
-def _load_features(loads: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
-    """Exponentially weighted loads over the known days; unknown days are left out, not counted as rest."""
-    index = known.index
-    daily = loads.groupby(["day", "source"])["load"].sum().unstack("source")
-    daily = daily.reindex(index=index, columns=["measured", "trimp", "duration"]).fillna(0.0)[known]
-    total = daily.sum(axis=1)
-    frame = pd.DataFrame(index=daily.index)
-    for days in LOAD_TIME_CONSTANTS_DAYS:
-        frame[f"load_{days}d"] = _weighted(total, days)
-    frame["load_balance"] = frame["load_42d"] - frame["load_7d"]
-    frame["load_ramp_7d"] = frame["load_42d"] - frame["load_42d"].shift(7)
-    frame["load_mean"] = total.expanding(FIRST_LOAD_DAYS).mean()
-    positive = frame["load_42d"].where(frame["load_42d"] > 0)
-    for source in ("measured", "trimp"):
-        frame[f"load_{source}_share"] = (_weighted(daily[source], 42) / positive).clip(0.0, 1.0)
-    return frame.reindex(index)
-
-
-def _weighted(load: pd.Series, time_constant_days: int) -> pd.Series:
-    alpha = 1.0 - np.exp(-1.0 / time_constant_days)
-    weighted: pd.Series = load.ewm(alpha=alpha, adjust=True, min_periods=FIRST_LOAD_DAYS).mean()
-    return weighted
-
-
-def _recency(loads: pd.DataFrame, sport: np.ndarray, index: pd.DatetimeIndex) -> pd.DataFrame:
-    same = {name: _days_since(loads.loc[loads["family"] == name, "day"], index) for name in SPORTS}
-    return pd.DataFrame(
-        {
-            "days_since_activity": _days_since(loads["day"], index),
-            "days_since_sport": np.where(sport == "running", same["running"], same["cycling"]),
-        },
-        index=index,
-    )
-
-
-def _days_since(days: pd.Series, index: pd.DatetimeIndex) -> np.ndarray:
-    position = np.arange(len(index), dtype=float)
-    last = pd.Series(np.where(index.isin(days), position, np.nan)).ffill().to_numpy()
-    return position - last
 
 
 def _body(resting: pd.Series, hrv: pd.Series, weight: pd.Series, index: pd.DatetimeIndex) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def sport_family(sport: str) -> str:
 
 
 def activity_loads(activities: pd.DataFrame, resting_hr_bpm: pd.Series) -> pd.DataFrame:
-    """Columns day, family, load and source for each activity of one athlete, ordered by day.
+    """Columns day, family, hours, load and source for each activity of one athlete, ordered by day.
 
     Multisport parents are left out where their legs are there. `resting_hr_bpm` is indexed by day; an activity uses the
     mean of the 60 days up to its own, and the highest heart rate up to its own day.
@@ -45,11 +45,13 @@ def activity_loads(activities: pd.DataFrame, resting_hr_bpm: pd.Series) -> pd.Da
     family = rows["sport"].fillna("other").astype(str).map(sport_family)
     measured = pd.to_numeric(rows["training_load"], errors="coerce")
     trimp = _trimp(rows, resting_hr_bpm)
-    hours = pd.to_numeric(rows["duration_s"], errors="coerce").clip(lower=0) / 3600
+    hours = pd.to_numeric(rows["duration_s"], errors="coerce").clip(lower=0).fillna(0.0) / 3600
     by_duration = hours * family.map(HOURLY_LOAD).fillna(OTHER_HOURLY_LOAD)
     load = measured.where(measured >= 0).fillna(trimp).fillna(by_duration).fillna(0.0)
     source = np.select([measured.ge(0), trimp.notna()], ["measured", "trimp"], "duration")
-    return pd.DataFrame({"day": rows["day"], "family": family, "load": load.astype(float), "source": source})
+    return pd.DataFrame(
+        {"day": rows["day"], "family": family, "hours": hours, "load": load.astype(float), "source": source}
+    )
 
 
 def _without_parents(activities: pd.DataFrame) -> pd.DataFrame:

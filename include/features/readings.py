@@ -24,6 +24,7 @@ def reading_features(readings: pd.Series, days: pd.DatetimeIndex) -> pd.DataFram
     table = pd.DataFrame(
         {
             "vo2max_last": value,
+            "reading_step": np.diff(value, prepend=value[:1]),
             "reading_mean_30d_gap": _window_mean(at, value, 30) - value,
             "reading_mean_90d_gap": _window_mean(at, value, 90) - value,
             "reading_mean_all_gap": _window_mean(at, value, 1_000_000) - value,

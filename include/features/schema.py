@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 RECORD_ID = "athlete_id"
 EVENT_TIME = "event_time"
 SPORT = "sport"
@@ -28,6 +28,7 @@ class Feature:
 FEATURES: tuple[Feature, ...] = (
     Feature("vo2max_last", "ml/kg/min", "the last reading of the athlete's series"),
     Feature("reading_age_days", "d", "days since the last reading; 0 = a reading was made that day"),
+    Feature("reading_step", "ml/kg/min", "the last reading minus the one before it; 0 while there is one"),
     Feature("reading_mean_30d_gap", "ml/kg/min", "mean of the readings in the 30 d up to the last one, minus the last"),
     Feature("reading_mean_90d_gap", "ml/kg/min", "mean of the readings in the 90 d up to the last one, minus the last"),
     Feature("reading_mean_all_gap", "ml/kg/min", "mean of all readings so far, minus the last"),
@@ -45,6 +46,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("load_mean", "1/d", "mean training load a day over the history so far", True),
     Feature("load_measured_share", "1", "share of load_42d that the watch measured (activityTrainingLoad)", True),
     Feature("load_trimp_share", "1", "share of load_42d that is TRIMP (heart rate); the rest is from duration", True),
+    Feature("training_hours_21d", "h/week", "hours of training a week over the last 21 d, all sports", True),
+    Feature("sport_sessions_21d", "1/week", "sessions a week of the series' sport over the last 21 d", True),
     Feature("days_since_activity", "d", "days since the last activity of any sport", True),
     Feature("days_since_sport", "d", "days since the last activity of the series' sport", True),
     Feature("resting_hr_7d", "bpm", "mean resting heart rate of 7 d", True),

@@ -7,28 +7,35 @@ from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 
 INPUTS: dict[str, str] = {
     "own_mean": "mean of all the athlete's readings less the last one, in volatilities",
-    "recent_mean": "mean of the readings of 30 days less the last one, in volatilities",
+    "last_step": "the last reading less the one before it, in volatilities",
     "reading_age": "months since the last reading",
+    "volume": "hours of training a week over three weeks, against the two that hold fitness (logarithm)",
+    "frequency": "sessions of the sport a week over three weeks, against the 1.6 that hold fitness (logarithm)",
     "load": "42-day training load less the usual, as a share of the usual",
     "form": "7-day less 42-day training load, as a share of the usual",
     "pause": "months since the last activity of the sport",
 }
 """What moves a reading, by name; an unknown one counts as nothing out of the usual."""
 PRIOR: dict[str, float] = {
-    "own_mean": 0.2,
-    "recent_mean": 0.0,
+    "own_mean": 0.3,
+    "last_step": -0.15,
     "reading_age": -0.15,
+    "volume": 0.3,
+    "frequency": 0.2,
     "load": 0.15,
-    "form": 0.2,
+    "form": 0.1,
     "pause": -0.1,
 }
-"""What each is expected to do before any data, in volatilities over 42 d: a reading falls back by a fifth of its gap to
-the own mean, time without readings or runs costs, more training than usual helps. Rounded from simulated athletes
-(Banister's response, garmin.synthetic) with what comes of the watch's own smoothing (form) halved."""
-_MOST_VOLATILITIES = 3.0
+"""What each is expected to do before any data, in volatilities over 42 d: a reading falls back by a third of its gap to
+the own mean, a step is partly taken back, time without readings or runs costs, much and frequent training helps, more
+than usual helps. Rounded from simulated athletes (Banister's response, garmin.synthetic) and from four real ones."""
+_MOST_VOLATILITIES, _MOST_STEP = 3.0, 2.0
 _CREDIBLE_DAYS = 90.0
 """History of readings with which their mean is half trusted: a mean of a few weeks is no usual level."""
 _MOST_DAYS, _MONTH_DAYS = 60.0, 30.0
+_HOLDING_HOURS, _MOST_HOURS = 2.0, 8.0
+_HOLDING_SESSIONS, _MOST_SESSIONS = 1.6, 3.0
+"""A week; more than the most counts no more: few athletes train so much, and what they do only holds their level."""
 
 
 def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Array:
@@ -41,10 +48,13 @@ def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Ar
     usual = usual_load(features)
     load, form = column("load_42d") / usual, column("load_7d") / usual
     trust = column("reading_history_days") / (column("reading_history_days") + _CREDIBLE_DAYS)
+    hours, sessions = column("training_hours_21d"), column("sport_sessions_21d")
     columns = (
         np.clip(column("reading_mean_all_gap") / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES) * trust,
-        np.clip(column("reading_mean_30d_gap") / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES),
+        np.clip(column("reading_step") / volatility, -_MOST_STEP, _MOST_STEP),
         np.minimum(column("reading_age_days"), _MOST_DAYS) / _MONTH_DAYS,
+        np.log((1 + np.clip(hours, 0, _MOST_HOURS)) / (1 + _HOLDING_HOURS)),
+        np.log((1 + 4 * np.clip(sessions, 0, _MOST_SESSIONS)) / (1 + 4 * _HOLDING_SESSIONS)),
         np.clip(load - 1.0, -1.0, 1.0),
         np.clip(form - load, -1.0, 1.0),
         np.minimum(column("days_since_sport"), _MOST_DAYS) / _MONTH_DAYS,

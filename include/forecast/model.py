@@ -1,4 +1,4 @@
-"""The forecaster's mean: a linear core, trees on top where they pay, nothing of either in the first week."""
+"""The forecaster's mean: a linear core, trees on top where they pay, little of either in the first week."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -50,8 +50,8 @@ class Fitted:
 
 
 def shrink(horizon_days: npt.ArrayLike) -> Array:
-    """Weight of the model against persistence: 0 up to 7 d, 1 from 14 d on. Below ~10 d readings hardly move."""
-    weight: Array = np.clip((np.asarray(horizon_days, dtype=float) - 7.0) / 7.0, 0.0, 1.0)
+    """Weight of the model against persistence: grows from 0 today to 1 in a week. Within days readings hardly move."""
+    weight: Array = np.clip(np.asarray(horizon_days, dtype=float) / 7.0, 0.0, 1.0)
     return weight
 
 
@@ -79,7 +79,7 @@ def fit(rows: Rows, pooling: Pooling, seed: int) -> Fitted:
     target = np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE)
     usable = int((weight > 0).sum())
     if usable < FEWEST_ROWS:
-        note = f"no model: {usable} training rows beyond 7 d, it needs {FEWEST_ROWS}; persistence answers"
+        note = f"no model: {usable} training rows, it needs {FEWEST_ROWS}; persistence answers"
         return Fitted(persistence(seed), np.zeros(len(rows)), (note,))
     problem = trees.Problem(target, weight)
     prior = np.array(list(PRIOR.values()))

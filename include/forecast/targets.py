@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from include.features.build import FIRST_LOAD_DAYS
 from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SPORT
+from include.features.training import FIRST_LOAD_DAYS
 from include.forecast.horizon import MAX_LAG_DAYS, Array
 from include.forecast.rows import Rows, concatenate
 

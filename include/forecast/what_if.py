@@ -14,7 +14,6 @@ from include.features.schema import NAMES
 from include.forecast.design import usual_load
 from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 from include.forecast.linear import solve
-from include.forecast.model import shrink
 from include.forecast.resampling import resample
 from include.forecast.rows import Rows, athlete_weights
 
@@ -35,15 +34,14 @@ class LoadEffect:
     """Planned over usual load that 95 % of the training rows stay under."""
 
     def exposure(self, features: Array, mean_load: Array, horizon_days: Array) -> Array:
-        """How much more than as usual is planned, grown with the horizon; as usual = the 42-day load goes on.
+        """How much more than as usual is planned, × h/42 as it adds up; as usual = the 42-day load goes on.
 
         `mean_load` is a day's mean from the origin to the horizon; where it is NaN the plan is as usual.
         """
         usual = usual_load(features)
         now = np.clip(features[:, NAMES.index("load_42d")] / usual, 0.0, self.support)
         planned = np.clip(mean_load / usual, 0.0, self.support)
-        grown = np.sqrt(np.minimum(horizon_days, MAX_HORIZON_DAYS) / MAX_HORIZON_DAYS) * shrink(horizon_days)
-        exposure: Array = np.nan_to_num(planned - now) * grown
+        exposure: Array = np.nan_to_num(planned - now) * np.minimum(horizon_days, MAX_HORIZON_DAYS) / MAX_HORIZON_DAYS
         return exposure
 
     def difference(self, features: Array, mean_load: Array, horizon_days: Array, volatility: Array) -> Array:
@@ -62,7 +60,7 @@ NO_EFFECT = LoadEffect(0.0, 0.0, 0.0, 1.0)
 
 def fit_effect(rows: Rows, residual: Array, volatility: Array, seed: int) -> LoadEffect:
     """The effect that the load ahead has on the core's out-of-fold errors, every athlete counting the same."""
-    known = ~np.isnan(rows.load_ahead) & ~np.isnan(usual_load(rows.features)) & (shrink(rows.horizon_days) > 0)
+    known = ~np.isnan(rows.load_ahead) & ~np.isnan(usual_load(rows.features))
     if not known.any():
         return NO_EFFECT
     rows, target = rows.where(known), np.clip(residual[known] / volatility[known], -4.0, 4.0)

@@ -112,6 +112,33 @@ def test_a_worn_watch_without_activity_is_rest(make):
     assert rows["days_since_activity"].iloc[-1] == 40
 
 
+def test_volume_is_a_weeks_of_the_days_that_are_known(make):
+    """An hour every other day; three weeks later the watch has lain in a drawer for two of them."""
+    rows = build_features(make([run(day) for day in pd.date_range("2024-01-01", periods=21, freq="2D")]))
+    assert rows["training_hours_21d"].iloc[:6].isna().all()
+    assert rows["training_hours_21d"].iloc[-1] == pytest.approx(7 * 11 / 21)
+    assert rows["sport_sessions_21d"].iloc[-1] == pytest.approx(7 * 11 / 21)
+    away = build_features(make([run(day) for day in pd.date_range("2024-01-01", periods=21)] + [run("2024-02-10")]))
+    known_days = 1 + 7 + 1  # 21 January, a week that counts as rest, 10 February
+    assert away["training_hours_21d"].iloc[-1] == pytest.approx(7 * 2 / known_days)
+    assert away["sport_sessions_21d"].iloc[-1] == pytest.approx(7 * 2 / 21)
+
+
+def test_sessions_are_those_of_the_series_sport(make):
+    days = pd.date_range("2024-01-01", periods=21)
+    rides = [run(day, sport="cycling") for day in days]
+    rows = build_features(make([*rides, run("2024-01-21")], vo2max=[reading("2024-01-05", 50)]))
+    assert rows["sport_sessions_21d"].iloc[-1] == pytest.approx(7 / 21)
+    assert rows["training_hours_21d"].iloc[-1] == pytest.approx(7 * 22 / 21)
+
+
+def test_the_last_step_of_the_readings(make):
+    rows = build_features(
+        make(vo2max=[reading("2024-01-01", 50), reading("2024-01-04", 52), reading("2024-01-05", 51)])
+    )
+    assert list(rows["reading_step"]) == [0, 0, 0, 2, -1]
+
+
 def test_load_sources(make):
     days = pd.date_range("2024-01-01", periods=10)
     trimp = build_features(make([run(day, None, avg_hr_bpm=144.0, max_hr_bpm=180.0) for day in days])).iloc[-1]

@@ -28,6 +28,7 @@ def _one(name, days, rng, every, start, reverting):
     readings.iloc[reading] = value[reading]
     frame = pd.DataFrame({column: rng.normal(size=days) for column in NAMES})
     frame["vo2max_last"] = last
+    frame["reading_step"] = readings.dropna().diff().reindex(range(days)).ffill().fillna(0.0)
     frame["reading_age_days"] = np.where(position >= 0, np.arange(days) - reading[np.maximum(position, 0)], np.nan)
     for window in (30, 90):
         frame[f"reading_mean_{window}d_gap"] = readings.rolling(window, min_periods=1).mean().ffill() - last
@@ -37,6 +38,7 @@ def _one(name, days, rng, every, start, reverting):
     frame["readings"] = position + 1.0
     frame["reading_history_days"] = np.arange(days, dtype=float)
     frame["load_mean"], frame["load_42d"], frame["hrv_7d"] = 60.0, 60.0, 60.0
+    frame["training_hours_21d"], frame["sport_sessions_21d"] = 2.0, 1.6
     frame[RECORD_ID] = name
     frame[EVENT_TIME] = calendar.strftime("%Y-%m-%dT00:00:00Z")
     frame[SPORT] = "running"

@@ -108,7 +108,7 @@ def test_the_load_of_each_day_is_found_again_from_its_weekly_mean():
 def test_more_load_never_lowers_a_load_average():
     import pandas as pd
 
-    from include.features.build import _weighted
+    from include.features.training import _weighted
 
     load = pd.Series(np.random.default_rng(2).gamma(2, 30, 200))
     more = load.copy()

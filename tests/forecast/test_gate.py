@@ -197,8 +197,7 @@ def test_real_skill_passes_on_the_test_fold(trained):
     _, folds, scores = trained
     gate = decide(evaluate(scores, folds["test"], 7), [], [])
     assert gate.approved, gate.reasons
-    assert gate.served_by["1-7"] == PERSISTENCE
-    assert gate.served_by["29-42"] == FORECASTER, gate.reasons
+    assert set(gate.served_by.values()) == {FORECASTER}, gate.reasons
 
 
 def test_evaluation_is_the_same_every_time(trained):

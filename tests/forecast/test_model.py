@@ -39,13 +39,27 @@ def forecaster(folds) -> Forecaster:
     return train_forecaster(folds[0], 7, {"dataset_version": "v"})
 
 
-def test_a_week_ahead_is_persistence(forecaster, folds):
+def test_the_days_next_to_today_are_nearly_persistence(forecaster, folds):
     test = folds[1]
-    change = forecaster.change(FORECASTER, test.features, test.horizon_days)
-    assert (change[test.horizon_days <= 7] == 0).all()
-    assert np.abs(change[test.horizon_days >= 14]).max() > 0.1
+    far = np.abs(forecaster.change(FORECASTER, test.features, np.full(len(test), 42.0)))
+    near = np.abs(forecaster.change(FORECASTER, test.features, np.ones(len(test))))
+    assert far.max() > 0.1
+    assert (near <= far / 7 + 1e-12).all()
     assert (forecaster.change(PERSISTENCE, test.features, test.horizon_days) == 0).all()
-    assert list(shrink([1, 7, 14, 42])) == [0, 0, 1, 1]
+    assert list(shrink([0, 7, 14, 42])) == [0, 1, 1, 1]
+
+
+def test_more_and_more_frequent_training_is_never_expected_to_cost():
+    """Before any data, and up to what few athletes surpass: beyond that it counts no more."""
+    prior = np.array(list(PRIOR.values()))
+    features = np.full((60, len(NAMES)), np.nan)
+    for name, most in (("training_hours_21d", 8.0), ("sport_sessions_21d", 3.0)):
+        told = features.copy()
+        told[:, NAMES.index(name)] = np.linspace(0, 2 * most, 60)
+        change = design_matrix(told, np.full(60, 42.0), np.ones(60)) @ prior
+        assert (np.diff(change) >= 0).all()
+        assert (change[told[:, NAMES.index(name)] >= most] == change[-1]).all()
+        assert change[0] < 0 < change[-1]
 
 
 def test_reversion_that_is_there_is_found(forecaster, folds):
@@ -98,7 +112,7 @@ def test_a_saved_forecaster_answers_the_same(forecaster, folds, tmp_path):
 def test_an_artifact_of_another_schema_is_refused(forecaster, tmp_path):
     forecaster.save(tmp_path)
     text = (tmp_path / "forecaster.json").read_text()
-    (tmp_path / "forecaster.json").write_text(text.replace('"schema_version": 2', '"schema_version": 99'))
+    (tmp_path / "forecaster.json").write_text(text.replace('"schema_version": 3', '"schema_version": 99'))
     with pytest.raises(ForecasterError, match="feature schema 99"):
         load(tmp_path)
     (tmp_path / "forecaster.json").write_text(text)
