@@ -9,8 +9,8 @@ INPUTS: dict[str, str] = {
     "own_mean": "mean of all the athlete's readings less the last one, in volatilities",
     "last_step": "the last reading less the one before it, in volatilities",
     "reading_age": "months since the last reading",
-    "volume": "hours of training a week over three weeks, against the two that hold fitness (logarithm)",
-    "frequency": "sessions of the sport a week over three weeks, against the 1.6 that hold fitness (logarithm)",
+    "volume": "hours of training a week over three weeks, against the 2.5 that hold fitness (logarithm)",
+    "frequency": "sessions of the sport a week over three weeks, against the two that hold fitness (logarithm)",
     "load": "42-day training load less the usual, as a share of the usual",
     "form": "7-day less 42-day training load, as a share of the usual",
     "pause": "months since the last activity of the sport",
@@ -33,9 +33,10 @@ _MOST_VOLATILITIES, _MOST_STEP = 3.0, 2.0
 _CREDIBLE_DAYS = 90.0
 """History of readings with which their mean is half trusted: a mean of a few weeks is no usual level."""
 _MOST_DAYS, _MONTH_DAYS = 60.0, 30.0
-_HOLDING_HOURS, _MOST_HOURS = 2.0, 8.0
-_HOLDING_SESSIONS, _MOST_SESSIONS = 1.6, 3.0
-"""A week; more than the most counts no more: few athletes train so much, and what they do only holds their level."""
+_HOLDING_HOURS, _MOST_HOURS = 2.5, 8.0
+_HOLDING_SESSIONS, _MOST_SESSIONS = 2.0, 3.0
+"""A week. What holds fitness: 150 minutes (WHO guidelines on physical activity, 2020) and two sessions (Hickson and
+Rosenkoetter 1981, on reduced frequency). More than the most counts no more: few do more, and it holds their level."""
 
 
 def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Array:

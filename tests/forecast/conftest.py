@@ -38,7 +38,7 @@ def _one(name, days, rng, every, start, reverting):
     frame["readings"] = position + 1.0
     frame["reading_history_days"] = np.arange(days, dtype=float)
     frame["load_mean"], frame["load_42d"], frame["hrv_7d"] = 60.0, 60.0, 60.0
-    frame["training_hours_21d"], frame["sport_sessions_21d"] = 2.0, 1.6
+    frame["training_hours_21d"], frame["sport_sessions_21d"] = 2.5, 2.0
     frame[RECORD_ID] = name
     frame[EVENT_TIME] = calendar.strftime("%Y-%m-%dT00:00:00Z")
     frame[SPORT] = "running"
