@@ -166,8 +166,9 @@ def model_build() -> None:
     ### When it fails
     * `preprocess`, `train`, `evaluate`: the message is SageMaker's failure reason; the job's log is in CloudWatch,
       `/aws/sagemaker/ProcessingJobs` and `/aws/sagemaker/TrainingJobs`, under the job's name.
-    * `approve` skipped: no failure. The reasons are in its log, in the package's approval description and in
-      `reports/version=…/report.html`. A person may approve the package in SageMaker; then run `model_deploy`.
+    * `approve` skipped: no failure. The reasons are in its log, in the package's approval description and in the
+      report: the link "Forecast report" of the task `register`, and `report` in the package's metadata. A person may
+      approve the package in SageMaker; then run `model_deploy`.
     * Clear a task to try it again: each try has a job of its own, and writes the same dataset version.
     """
     planned = plan()
@@ -211,6 +212,7 @@ def model_build() -> None:
         model_url=f"{MODEL}evaluated/model.tar.gz",
         package_group_name=settings().model_package_group,
         package_desc=f"VO2max 1 to 42 days ahead, {VERSION}",
+        report_uri=f"{REPORT}report.html",
         extras={
             "InferenceSpecification": {
                 "Containers": [
@@ -235,6 +237,7 @@ def model_build() -> None:
                 "feature_group": settings().feature_group,
                 "git_commit": PLAN % "git_commit",
                 "served_by": GATE % "served_by",
+                "report": f"{REPORT}report.html",
             },
         },
         **AWS_ARGS,

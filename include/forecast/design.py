@@ -6,13 +6,13 @@ from include.features.schema import NAMES
 from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 
 INPUTS: dict[str, str] = {
-    "own_mean": "mean of all the athlete's readings less the last one, in volatilities",
-    "last_step": "the last reading less the one before it, in volatilities",
+    "own_mean": "mean of all readings less the last one (volatilities)",
+    "last_step": "last reading less the one before it (volatilities)",
     "reading_age": "months since the last reading",
-    "volume": "hours of training a week over three weeks, against the 2.5 that hold fitness (logarithm)",
-    "frequency": "sessions of the sport a week over three weeks, against the two that hold fitness (logarithm)",
-    "load": "42-day training load less the usual, as a share of the usual",
-    "form": "7-day less 42-day training load, as a share of the usual",
+    "volume": "hours of training a week against 2.5 (log, three weeks)",
+    "frequency": "sessions of the sport a week against two (log, three weeks)",
+    "load": "42-day training load less the usual (share of it)",
+    "form": "7-day less 42-day training load (share of the usual)",
     "pause": "months since the last activity of the sport",
 }
 """What moves a reading, by name; an unknown one counts as nothing out of the usual."""

@@ -1,17 +1,20 @@
 """What drives the forecasts of an evaluation, and a few of them drawn out: associations, for people to look at."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from include.forecast import trees
 from include.forecast.design import INPUTS, design_matrix
 from include.forecast.distribution import Predictive, crps
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
-from include.forecast.horizon import BUCKETS, MAX_HORIZON_DAYS, Array, bucket_index
+from include.forecast.horizon import BUCKETS, Array, bucket_index
 from include.forecast.rows import Rows
 
-_EXAMPLE_DAYS = (7, 14, 21, 28, 35, 42)
+_EXAMPLE_DAYS = (1, 7, 14, 21, 28, 35, 42)
+_EXAMPLES = 3
 _MOST_ROWS = 20_000
 
 
@@ -37,43 +40,58 @@ def drivers(forecaster: Forecaster, rows: Rows) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: -float(one["mean_change"]))
 
 
-def worst_cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> list[dict[str, Any]]:
-    """The worst forecast of each of the three athletes with the worst ones: what was served and what came.
+def cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> dict[str, list[dict[str, Any]]]:
+    """Forecasts to look at: `typical`, the one of the median score of three athletes in the middle, and `worst`.
 
-    Each has the fan from its origin: day, mean, and the 80 % and 90 % bands as changes from the last reading.
+    Worst is the worst one of each of the three athletes with the worst ones. Each has the fan from its origin (day,
+    mean, 80 % and 90 % bands as changes from the last reading) and every reading that came.
     """
     if not len(rows):
-        return []
+        return {"typical": [], "worst": []}
+    score = crps(_served(forecaster, served_by, rows), rows.change)
+    names = [str(name) for name in np.unique(rows.athlete)]
+    ranked = {name: _by_score(np.flatnonzero(rows.athlete == name), score) for name in names}
+    middle = sorted(names, key=lambda name: float(score[ranked[name][len(ranked[name]) // 2]]))
+    first = max((len(names) - _EXAMPLES) // 2, 0)
+    worst = sorted(names, key=lambda name: -float(score[ranked[name][-1]]))[:_EXAMPLES]
+    chosen = {
+        "typical": [int(ranked[name][len(ranked[name]) // 2]) for name in middle[first : first + _EXAMPLES]],
+        "worst": [int(ranked[name][-1]) for name in worst],
+    }
+    return {kind: [_case(forecaster, served_by, rows, one, score) for one in found] for kind, found in chosen.items()}
+
+
+def _by_score(index: npt.NDArray[np.intp], score: Array) -> npt.NDArray[np.intp]:
+    return index[np.argsort(score[index], kind="stable")]
+
+
+def _served(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Predictive:
+    """The distributions of what answers each row."""
     answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(rows.horizon_days)]
-    mean = np.where(answers, forecaster.change(FORECASTER, rows.features, rows.horizon_days), 0.0)
-    wide = [forecaster.half_width(method, rows.features, rows.horizon_days) for method in (FORECASTER, PERSISTENCE)]
-    score = crps(Predictive(mean, np.where(answers[:, None], *wide), rows.is_whole), rows.change)
-    found: list[dict[str, Any]] = []
-    for index in np.argsort(-score, kind="stable"):
-        if str(rows.athlete[index]) not in {one["athlete"] for one in found}:
-            found.append(_case(forecaster, served_by, rows, int(index), float(score[index])))
-        if len(found) == 3:
-            break
-    return found
+    told, plain = (forecaster.predictive(method, rows) for method in (FORECASTER, PERSISTENCE))
+    return Predictive(
+        np.where(answers, told.mean, plain.mean),
+        np.where(answers[:, None], told.half_width, plain.half_width),
+        rows.is_whole,
+    )
 
 
-def _case(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, index: int, score: float) -> dict[str, Any]:
-    one = rows.where(slice(index, index + 1))
-    days = np.array([day for day in range(1, MAX_HORIZON_DAYS + 1) if day in _EXAMPLE_DAYS or day == 1], dtype=float)
-    features = np.repeat(one.features, len(days), axis=0)
-    answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(days)]
-    mean = np.where(answers, forecaster.change(FORECASTER, features, days), 0.0)
-    wide = [forecaster.half_width(method, features, days)[:, -2:] for method in (FORECASTER, PERSISTENCE)]
-    width = np.where(answers[:, None], *wide)
+def _case(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, index: int, score: Array) -> dict[str, Any]:
+    same = (rows.athlete == rows.athlete[index]) & (rows.origin_day == rows.origin_day[index])
+    one, days = rows.where(np.full(len(_EXAMPLE_DAYS), index)), np.array(_EXAMPLE_DAYS, dtype=float)
+    told = _served(forecaster, served_by, replace(one, horizon_days=days))
     return {
-        "athlete": str(one.athlete[0]),
-        "origin_day": str(one.origin_day[0]),
-        "vo2max_last": float(one.column("vo2max_last")[0]),
-        "came": {"horizon_days": float(one.horizon_days[0]), "change": float(one.change[0])},
-        "crps": score,
+        "athlete": str(rows.athlete[index]),
+        "origin_day": str(rows.origin_day[index]),
+        "vo2max_last": float(rows.column("vo2max_last")[index]),
+        "crps": float(score[index]),
         "fan": [
             {"horizon_days": float(day), "mean": float(middle), "half_80": float(near), "half_90": float(far)}
-            for day, middle, (near, far) in zip(days, mean, width, strict=True)
+            for day, middle, (near, far) in zip(days, told.mean, told.half_width[:, -2:], strict=True)
+        ],
+        "came": [
+            {"horizon_days": float(day), "change": float(change)}
+            for day, change in zip(rows.horizon_days[same], rows.change[same], strict=True)
         ],
     }
 

@@ -1,21 +1,20 @@
 """The evaluation as one self-contained HTML page: verdict, skill, calibration, athletes, limits."""
 
+import base64
 from html import escape
 from typing import Any
 
+from include.forecast import plots
 from include.forecast.baselines import BANISTER, DAMPED_DRIFT, LOCAL_LEVEL, PLAIN_PERSISTENCE, RIDGE
-from include.forecast.coverage import PROMISED_90
 from include.forecast.forecaster import FORECASTER, PERSISTENCE
 from include.forecast.gate import LEAST_CRPS_SKILL
-from include.forecast.plots import bars, chart, fan
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1b2733;background:#fff}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 th,td{text-align:right;padding:.25rem .5rem;border-bottom:1px solid #dde3e9}
 th:first-child,td:first-child,.text{text-align:left}td:first-child{white-space:nowrap}figure{margin:0}td{vertical-align:top}
-.fans{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:1rem}
-.yes{color:#11643a}.no{color:#a3231d}.muted{color:#55626f}svg{width:100%;height:auto}svg text{font:12px system-ui}
+.yes{color:#11643a}.no{color:#a3231d}.muted{color:#55626f}img{max-width:100%;height:auto}
 """
 _METHODS = (FORECASTER, PERSISTENCE, PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER, RIDGE)
 _LIMITS = (
@@ -27,8 +26,21 @@ _LIMITS = (
 )
 
 
-def report_page(evaluation: dict[str, Any], manifest: dict[str, Any]) -> str:
-    """HTML of an evaluation document and the manifest of its dataset; loads nothing from elsewhere."""
+def report_plots(evaluation: dict[str, Any]) -> dict[str, bytes]:
+    """The plots of an evaluation document by name: PNGs of their own, and what the page shows."""
+    buckets, cases = evaluation["buckets"], evaluation["cases"]
+    return {
+        "skill": plots.skill(buckets, LEAST_CRPS_SKILL),
+        "coverage": plots.coverage(buckets),
+        "calibration": plots.calibration(evaluation["calibration"]),
+        "drivers": plots.drivers(evaluation["drivers"]),
+        "typical": plots.fans(cases["typical"]),
+        "worst": plots.fans(cases["worst"]),
+    }
+
+
+def report_page(evaluation: dict[str, Any], manifest: dict[str, Any], pictures: dict[str, bytes]) -> str:
+    """HTML of an evaluation document, the manifest of its dataset and its plots; loads nothing from elsewhere."""
     gate, buckets = evaluation["gate"], evaluation["buckets"]
     verdict = "Approved" if gate["approved"] else "Not approved"
     cuts = manifest.get("cuts")
@@ -41,19 +53,23 @@ def report_page(evaluation: dict[str, Any], manifest: dict[str, Any]) -> str:
         _answers_table(buckets),
         _list(gate["reasons"] if not gate["approved"] else []),
         "<h2>Skill against persistence with bands of the same kind (CRPS, 95 % interval over athletes)</h2>",
-        chart([_skill_mark(bucket) for bucket in buckets], (-0.3, 0.3), LEAST_CRPS_SKILL, LEAST_CRPS_SKILL),
-        "<h2>Share of readings inside the 90 % bands served</h2>",
-        chart([_coverage_mark(bucket) for bucket in buckets], (0.6, 1.0), *PROMISED_90),
+        _picture(pictures["skill"], "CRPS skill by horizon with its interval; dashed: what the gate asks for"),
+        "<h2>Share of readings inside the 90 % bands served (promised: 87–94 %)</h2>",
+        _picture(pictures["coverage"], "coverage of the 90 % bands by horizon"),
+        "<h2>Calibration: what the bands promise, and what they keep</h2>",
+        _picture(pictures["calibration"], "observed against promised coverage, a line a range of days"),
         "<h2>CRPS of every method (ml/kg/min, less is better)</h2>",
         _methods_table(buckets),
         "<h2>CRPS skill by athlete</h2>",
         _athlete_table(evaluation["athletes"], [bucket["bucket"] for bucket in buckets]),
         "<h2>What drives it: an association, not an effect</h2>",
-        bars(evaluation["drivers"]),
+        _picture(pictures["drivers"], "mean change that each input makes"),
         f"<p class='muted'>What-if is {'on' if evaluation['what_if']['enabled'] else 'off'}: "
         f"{escape(str(evaluation['what_if']['reason']))}.</p>",
-        "<h2>The worst forecasts: mean, 80 % and 90 % band, and what came (dot)</h2>",
-        "<div class='fans'>" + "".join(fan(case) for case in evaluation["worst_cases"]) + "</div>",
+        "<h2>Typical forecasts: mean, 80 % and 90 % band, and the readings that came (dots)</h2>",
+        _picture(pictures["typical"], "typical forecasts"),
+        "<h2>The worst forecasts</h2>",
+        _picture(pictures["worst"], "worst forecasts"),
         "<h2>Notes and limits</h2>",
         _list([*evaluation["notes"], *manifest.get("notes", []), *_LIMITS]),
     ]
@@ -62,6 +78,10 @@ def report_page(evaluation: dict[str, Any], manifest: dict[str, Any]) -> str:
         "<meta name='viewport' content='width=device-width,initial-scale=1'>"
         f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
+
+
+def _picture(png: bytes, alt: str) -> str:
+    return f"<img alt='{escape(alt)}' src='data:image/png;base64,{base64.b64encode(png).decode()}'>"
 
 
 def _answers_table(buckets: list[dict[str, Any]]) -> str:
@@ -79,22 +99,6 @@ def _answers_table(buckets: list[dict[str, Any]]) -> str:
 
 def _list(items: Any) -> str:
     return "<ul>" + "".join(f"<li>{escape(str(item))}</li>" for item in items) + "</ul>"
-
-
-def _skill_mark(bucket: dict[str, Any]) -> tuple[str, float, float, float] | None:
-    skill = bucket["skills"].get("crps")
-    return skill and (f"{bucket['bucket']} d", skill["value"], skill["low_95"], skill["high_95"])
-
-
-def _coverage_mark(bucket: dict[str, Any]) -> tuple[str, float, float, float] | None:
-    served = bucket.get(bucket["served_by"])
-    label = f"{bucket['bucket']} d ({bucket['served_by']})"
-    return served and (
-        label,
-        served["coverage_90"],
-        served["coverage_90_low_95"],
-        served["coverage_90_high_95"],
-    )
 
 
 def _methods_table(buckets: list[dict[str, Any]]) -> str:

@@ -1,83 +1,110 @@
-"""The plots of the report, as inline SVG."""
+"""The plots of the report, each as the bytes of a PNG."""
 
-from html import escape
-from typing import Any
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-_INK, _MUTED, _BLUE = "#1b2733", "#55626f", "#1f5fa8"
-Mark = tuple[str, float, float, float]
-"""Label, value, and the ends of its interval."""
+from include.forecast.coverage import PROMISED_90
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BLUE, _RED, _MUTED, _GOAL = "#1f5fa8", "#a3231d", "#55626f", "#bfe3cd"
+_WIDTH_IN, _DPI = 7.6, 144
 
 
-def chart(marks: list[Mark | None], span: tuple[float, float], low: float, high: float) -> str:
-    """Points with intervals, a line each; the goal is the shaded stretch from `low` to `high` (a line when equal)."""
-    shown = [mark for mark in marks if mark]
-    if not shown:
-        return "<p class='muted'>No test readings.</p>"
+def skill(buckets: Sequence[Mapping[str, Any]], least: float) -> bytes:
+    """CRPS skill of the forecaster by bucket with its 95 % interval, and the least that the gate asks for."""
+    figure, axes = _figure(0.5 + 0.42 * len(buckets))
+    for row, bucket in enumerate(reversed(buckets)):
+        one = bucket["skills"].get("crps")
+        if one:
+            _interval(axes, row, one["value"], one["low_95"], one["high_95"])
+    axes.axvline(0.0, color=_MUTED, linewidth=1)
+    axes.axvline(least, color="#11643a", linewidth=1, linestyle="--")
+    axes.set_yticks(range(len(buckets)), [f"{bucket['bucket']} d" for bucket in reversed(buckets)])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
+    return _png(figure)
 
-    def x(value: float) -> float:
-        return 170 + 520 * (min(max(value, span[0]), span[1]) - span[0]) / (span[1] - span[0])
 
-    bottom = 24 + 28 * len(shown)
-    goal = (
-        f"<rect x='{x(low):.1f}' y='4' width='{max(x(high) - x(low), 1.5):.1f}' height='{bottom - 16}' fill='#bfe3cd'/>"
+def coverage(buckets: Sequence[Mapping[str, Any]]) -> bytes:
+    """Share of readings inside the 90 % bands served, with its 95 % interval, and what may be promised."""
+    figure, axes = _figure(0.5 + 0.42 * len(buckets))
+    axes.axvspan(*PROMISED_90, color=_GOAL)
+    for row, bucket in enumerate(reversed(buckets)):
+        one = bucket.get(bucket["served_by"])
+        if one:
+            _interval(axes, row, one["coverage_90"], one["coverage_90_low_95"], one["coverage_90_high_95"])
+    axes.set_yticks(
+        range(len(buckets)), [f"{bucket['bucket']} d ({bucket['served_by']})" for bucket in reversed(buckets)]
     )
-    ticks = "".join(
-        f"<text x='{x(value):.1f}' y='{bottom + 6}' text-anchor='middle' fill='{_MUTED}'>{value:.0%}</text>"
-        for value in (span[0], (span[0] + span[1]) / 2, span[1])
-    )
-    rows = []
-    for index, (label, value, first, last) in enumerate(shown):
-        y = 20 + 28 * index
-        rows.append(
-            f"<text x='0' y='{y + 4}'>{escape(label)}</text>"
-            f"<line x1='{x(first):.1f}' x2='{x(last):.1f}' y1='{y}' y2='{y}' stroke='{_INK}' stroke-width='2'/>"
-            f"<circle cx='{x(value):.1f}' cy='{y}' r='5' fill='{_BLUE}'/>"
-            f"<text x='700' y='{y + 4}'>{value:.1%}</text>"
-        )
-    return f"<svg viewBox='0 0 760 {bottom + 12}' role='img'>{goal}{ticks}{''.join(rows)}</svg>"
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    return _png(figure)
 
 
-def bars(drivers: list[dict[str, Any]]) -> str:
-    """How much each input moves a forecast beyond 14 d, on average (ml/kg/min)."""
-    if not drivers:
-        return "<p class='muted'>No test readings.</p>"
-    most = max([1e-9, *(one["mean_change"] for one in drivers)])
-    rows = []
-    for index, one in enumerate(drivers):
-        y = 6 + 26 * index
-        sign = "" if one["coefficient"] is None else f", coefficient {one['coefficient']:+.2f}"
-        rows.append(
-            f"<text x='470' y='{y + 13}' text-anchor='end'>{escape(one['means'])}</text>"
-            f"<rect x='480' y='{y}' width='{150 * one['mean_change'] / most:.1f}' height='17' fill='{_BLUE}'/>"
-            f"<text x='{486 + 150 * one['mean_change'] / most:.1f}' y='{y + 13}'>"
-            f"{one['mean_change']:.2f}{sign}</text>"
-        )
-    return f"<svg viewBox='0 0 800 {10 + 26 * len(drivers)}' role='img'>{''.join(rows)}</svg>"
+def calibration(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> bytes:
+    """Observed against promised coverage at every level, a line a bucket; on the diagonal the bands keep their word."""
+    figure, axes = _figure(3.4, width=4.2)
+    axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=1, linestyle="--")
+    for name, points in curves.items():
+        axes.plot([p["level"] for p in points], [p["observed"] for p in points], marker="o", ms=3, label=f"{name} d")
+    axes.set(xlabel="promised", ylabel="observed", xlim=(0, 1), ylim=(0, 1))
+    if curves:
+        axes.legend(frameon=False)
+    return _png(figure)
 
 
-def fan(case: dict[str, Any]) -> str:
-    """One forecast drawn out, and the reading that came."""
-    points, came, last = case["fan"], case["came"], case["vo2max_last"]
-    reach = 1.1 * max(*(abs(p["mean"]) + p["half_90"] for p in points), abs(came["change"]), 1.0)
+def drivers(found: Sequence[Mapping[str, Any]]) -> bytes:
+    """How much each input moves a forecast beyond 14 d, on average (ml/kg/min), with its coefficient."""
+    figure, axes = _figure(0.5 + 0.3 * max(len(found), 1))
+    rows = list(reversed(found))
+    bars = axes.barh([one["means"] for one in rows], [one["mean_change"] for one in rows], color=_BLUE, height=0.6)
+    labels = ["" if one["coefficient"] is None else f"{one['coefficient']:+.2f}" for one in rows]
+    axes.bar_label(bars, labels=labels, padding=4, color=_MUTED)
+    axes.set_xlabel("mean change of a forecast (ml/kg/min), and the coefficient", fontsize=8)
+    axes.margins(x=0.12)
+    return _png(figure)
 
-    def at(day: float, change: float) -> str:
-        return f"{34 + 230 * day / 45:.1f},{75 - 65 * change / reach:.1f}"
 
-    def band(half: str, fill: str) -> str:
-        upper = [at(p["horizon_days"], p["mean"] + p[half]) for p in points]
-        lower = [at(p["horizon_days"], p["mean"] - p[half]) for p in reversed(points)]
-        return f"<polygon points='{' '.join([at(0, 0), *upper, *lower])}' fill='{fill}'/>"
+def fans(cases: Sequence[Mapping[str, Any]]) -> bytes:
+    """Forecasts drawn out: last reading, mean, 80 % and 90 % band, and the readings that came (dots)."""
+    figure, axes = _figure(2.2, columns=max(len(cases), 1))
+    for one, case in zip(axes, cases, strict=False):
+        last = case["vo2max_last"]
+        day = [0.0] + [p["horizon_days"] for p in case["fan"]]
+        mean = [last] + [last + p["mean"] for p in case["fan"]]
+        for half, alpha in (("half_90", 0.18), ("half_80", 0.3)):
+            width = [0.0] + [p[half] for p in case["fan"]]
+            low, high = ([m + sign * w for m, w in zip(mean, width, strict=True)] for sign in (-1, 1))
+            one.fill_between(day, low, high, color=_BLUE, alpha=alpha, linewidth=0)
+        one.plot(day, mean, color=_BLUE)
+        came = [(reading["horizon_days"], last + reading["change"]) for reading in case["came"]]
+        one.plot(*zip(*came, strict=True), "o", color=_RED, markersize=4)
+        one.set_title(f"{case['athlete']}, {case['origin_day']}\nCRPS {case['crps']:.2f}", fontsize=8, loc="left")
+        one.set_xlabel("days ahead", fontsize=8)
+    return _png(figure)
 
-    line = " ".join([at(0, 0), *(at(p["horizon_days"], p["mean"]) for p in points)])
-    x, y = at(came["horizon_days"], came["change"]).split(",")
-    labels = "".join(
-        f"<text x='0' y='{75 - 65 * change / reach + 4:.1f}' fill='{_MUTED}'>{last + change:.0f}</text>"
-        for change in (-reach, 0.0, reach)
-    )
-    title = f"{escape(case['athlete'])}, {escape(case['origin_day'])}, CRPS {case['crps']:.1f}"
-    return (
-        f"<figure><figcaption class='muted'>{title}</figcaption><svg viewBox='0 0 270 150' role='img'>"
-        f"{band('half_90', '#dbe7f4')}{band('half_80', '#b5cfea')}{labels}"
-        f"<polyline points='{line}' fill='none' stroke='{_BLUE}' stroke-width='2'/>"
-        f"<circle cx='{x}' cy='{y}' r='4' fill='#a3231d'/></svg></figure>"
-    )
+
+def _figure(height_in: float, width: float = _WIDTH_IN, columns: int = 0) -> "tuple[Figure, Any]":
+    """A figure and its axes; with `columns` a row of so many."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height_in), layout="constrained")
+    found = figure.subplots(1, max(columns, 1), squeeze=False)[0]
+    for one in found:
+        one.spines[["top", "right"]].set_visible(False)
+        one.tick_params(labelsize=8)
+    return figure, found if columns else found[0]
+
+
+def _interval(axes: Any, row: int, value: float, low: float, high: float) -> None:
+    axes.plot([low, high], [row, row], color=_MUTED, linewidth=2)
+    axes.plot([value], [row], "o", color=_BLUE)
+    axes.annotate(f"{value:.1%}", (1.0, row), xycoords=("axes fraction", "data"), fontsize=8, va="center")
+
+
+def _png(figure: "Figure") -> bytes:
+    """The same bytes for the same figure: the file names neither time nor software."""
+    body = io.BytesIO()
+    figure.savefig(body, format="png", dpi=_DPI, metadata={"Software": None})
+    return body.getvalue()

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from include.forecast.calibration import calibration
 from include.forecast.evaluation import BucketResult, Skill
-from include.forecast.explanation import drivers, worst_cases
+from include.forecast.explanation import cases, drivers
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
 from include.forecast.gate import Gate
 from include.forecast.horizon import BUCKETS, Array, bucket_index
@@ -31,7 +32,8 @@ def evaluation_document(
         "notes": list(forecaster.about.get("notes", [])),
         "what_if": dict(gate.what_if),
         "drivers": drivers(forecaster, test),
-        "worst_cases": worst_cases(forecaster, gate.served_by, test),
+        "calibration": calibration(forecaster, gate.served_by, test),
+        "cases": cases(forecaster, gate.served_by, test),
         "about": {
             "target": "change of VO2max from the last reading (ml/kg/min), test fold, athletes weighted equally",
             "baseline": "persistence with split-conformal bands in units of the athlete's own scale",

@@ -1,7 +1,7 @@
 """Processing job: a trained model on the test fold -> evaluation, report, gate, and the artifact to register.
 
 `python3 -m include.jobs.evaluate` reads /opt/ml/processing/input/{model/model.tar.gz, dataset/, champion/model.tar.gz}
-(the champion is optional) and writes output/report/{evaluation.json, report.html} and output/model/model.tar.gz.
+(the champion is optional) and writes output/report/{evaluation.json, report.html, *.png} and output/model/model.tar.gz.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from include.forecast.evaluation import evaluate as evaluate_buckets
 from include.forecast.evaluation import score_methods, shuffled_load
 from include.forecast.forecaster import FORECASTER, PLANNED, Forecaster, ForecasterError, all_persistence, load
 from include.forecast.gate import Gate, decide, judge_what_if, served_crps, worse_than_champion
-from include.forecast.page import report_page
+from include.forecast.page import report_page, report_plots
 from include.forecast.report import evaluation_document, gate_document
 from include.forecast.rows import Rows, concatenate
 from include.forecast.split import FOLDS, leaks
@@ -60,7 +60,10 @@ def evaluate(source: Path, output: Path, seed: int) -> dict[str, Any]:
     report = output / "report"
     report.mkdir(parents=True, exist_ok=True)
     (report / "evaluation.json").write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-    (report / "report.html").write_text(report_page(document, manifest))
+    pictures = report_plots(document)
+    for name, png in pictures.items():
+        (report / f"{name}.png").write_bytes(png)
+    (report / "report.html").write_text(report_page(document, manifest, pictures))
     return document
 
 

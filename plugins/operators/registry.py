@@ -5,11 +5,16 @@ from typing import Any
 
 from airflow.providers.amazon.aws.operators.sagemaker import SageMakerRegisterModelVersionOperator
 
+from plugins.operators.report_link import ReportLink
+
 
 class RegisterModelVersionOperator(SageMakerRegisterModelVersionOperator):
-    """Airflow's operator, whose `extras` (metrics, metadata, inference specification) are no templates."""
+    """Airflow's operator, whose `extras` (metrics, metadata, inference specification) are no templates; the task links
+    to the report at `report_uri`."""
 
-    template_fields: Sequence[str] = (*SageMakerRegisterModelVersionOperator.template_fields, "extras")
+    template_fields: Sequence[str] = (*SageMakerRegisterModelVersionOperator.template_fields, "extras", "report_uri")
+    operator_extra_links = (ReportLink(),)
 
-    def __init__(self, *, extras: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, extras: dict[str, Any], report_uri: str, **kwargs: Any) -> None:
         super().__init__(extras=extras, **kwargs)
+        self.report_uri = report_uri

@@ -71,9 +71,10 @@ def test_job_names_are_short_enough_and_differ_by_try() -> None:
 def test_registry_metadata_keeps_to_the_signs_that_sagemaker_takes(served_by: str) -> None:
     import re
 
-    assert re.fullmatch(r"[\w\s.:/=+\-@]{1,256}", served_by)
+    signs = r"[\w\s.:/=+\-@]{1,256}"
+    assert re.fullmatch(signs, served_by)
     extras = model_build().get_task("register").extras
-    assert set(extras["CustomerMetadataProperties"]) == {
-        "dataset_version", "model_version", "feature_group", "git_commit", "served_by",
-    }  # fmt: skip
+    metadata = extras["CustomerMetadataProperties"]
+    assert set(metadata) == {"dataset_version", "model_version", "feature_group", "git_commit", "served_by", "report"}
+    assert re.fullmatch(signs, metadata["report"].replace("{{ ti.xcom_pull('plan')['version'] }}", "20261123t235900z"))
     assert faults("CreateModelPackage", extras) == ""

@@ -82,6 +82,8 @@ def test_inputs_come_and_outputs_go(localaws: Any, sagemaker: Any) -> None:
     assert found["deep/a.csv"] == b"a+!"
     assert len(found) == 5
     assert json.loads(found["config-algo-1.json"])["ProcessingJobArn"] == done["ProcessingJobArn"]
+    head = localaws.client("s3").head_object(Bucket=BUCKET, Key="out/copies/config-algo-1.json")
+    assert head["ContentType"] == "application/json"  # as its name tells: browsers show a report
     assert "done by algo-1" in log_lines(localaws, "/aws/sagemaker/ProcessingJobs", "copies/algo-1-")
 
 

@@ -1,5 +1,6 @@
 """S3 as the executor sees it: by URI, in-process."""
 
+import mimetypes
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -50,5 +51,9 @@ def read(uri: S3Uri) -> bytes:
 
 
 def write(uri: S3Uri, body: bytes) -> None:
-    """Raises KeyError where the bucket does not exist."""
-    s3.put_bytes(uri.bucket, uri.key, body)
+    """Store an object, with the content type that its name tells: a browser shows a report, it does not download it.
+
+    Raises KeyError where the bucket does not exist.
+    """
+    content_type, encoding = mimetypes.guess_type(uri.key)
+    s3.put_bytes(uri.bucket, uri.key, body, "binary/octet-stream" if encoding or not content_type else content_type)

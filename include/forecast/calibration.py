@@ -1,0 +1,33 @@
+"""Whether the bands keep their word at every level, not at 90 % alone."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from include.forecast.distribution import LEVELS
+from include.forecast.forecaster import Forecaster
+from include.forecast.horizon import BUCKETS, bucket_index
+from include.forecast.resampling import by_athlete
+from include.forecast.rows import Rows
+
+_SHOWN = slice(2, -2, 5)
+"""Of the evenly spaced levels: 5 %, 15 %, … 95 %."""
+
+
+def calibration(forecaster: Forecaster, served_by: Mapping[str, str], rows: Rows) -> dict[str, list[dict[str, float]]]:
+    """By bucket, the share of readings inside the central band of each level, under what answers the bucket.
+
+    Athletes count the same; a bucket without rows is left out.
+    """
+    bucket, curves = bucket_index(rows.horizon_days), {}
+    for index, name in enumerate(BUCKETS):
+        mine = rows.where(bucket == index)
+        if len(mine):
+            told = forecaster.predictive(served_by[name], mine)
+            inside = np.abs(mine.change - told.mean)[:, None] <= told.half_width[:, _SHOWN] + 1e-9
+            observed = [by_athlete(column.astype(float), mine.athlete).mean() for column in inside.T]
+            curves[name] = [
+                {"level": float(level), "observed": float(share)}
+                for level, share in zip(LEVELS[_SHOWN], observed, strict=True)
+            ]
+    return curves
