@@ -34,21 +34,18 @@ def load_averages(loads: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
 
 
 def volume(loads: pd.DataFrame, sport: np.ndarray, known: pd.Series) -> pd.DataFrame:
-    """Hours of training a week over the known days of the last VOLUME_DAYS, and recorded sessions a week of `sport`.
+    """Hours of training a week over the known days, and recorded sessions a week of `sport`: lately and so far.
 
-    Sessions are counted over all days: the watch's estimate moves with the sessions that it records, and with no
-    others. Both are unknown below FIRST_LOAD_DAYS known days (of history, for sessions).
+    Lately is the last VOLUME_DAYS. Sessions are counted over all days: the watch's estimate moves with the sessions
+    that it records, and with no others. All are unknown below FIRST_LOAD_DAYS known days (of history, for sessions).
     """
     index = pd.DatetimeIndex(known.index)
     hours = loads.groupby("day")["hours"].sum().reindex(index).fillna(0.0).where(known)
-    sessions = {name: _count(loads.loc[loads["family"] == name, "day"], index) for name in SPORTS}
-    return pd.DataFrame(
-        {
-            "training_hours_21d": 7.0 * hours.rolling(VOLUME_DAYS, min_periods=FIRST_LOAD_DAYS).mean(),
-            "sport_sessions_21d": np.where(sport == "running", sessions["running"], sessions["cycling"]),
-        },
-        index=index,
-    )
+    columns = {"training_hours_21d": _lately(hours), "training_hours_mean": _so_far(hours)}
+    for name, rate in (("sport_sessions_21d", _lately), ("sport_sessions_mean", _so_far)):
+        running, cycling = (rate(_sessions(loads, one, index)) for one in SPORTS)
+        columns[name] = running.where(sport == "running", cycling)
+    return pd.DataFrame(columns, index=index)
 
 
 def recency(loads: pd.DataFrame, sport: np.ndarray, index: pd.DatetimeIndex) -> pd.DataFrame:
@@ -69,11 +66,18 @@ def _weighted(load: pd.Series, time_constant_days: int) -> pd.Series:
     return weighted
 
 
-def _count(days: pd.Series, index: pd.DatetimeIndex) -> np.ndarray:
-    """Sessions a week over the last VOLUME_DAYS, or over the history where that is shorter."""
-    daily = days.value_counts().reindex(index).fillna(0.0)
+def _sessions(loads: pd.DataFrame, sport: str, index: pd.DatetimeIndex) -> pd.Series:
+    return loads.loc[loads["family"] == sport, "day"].value_counts().reindex(index).fillna(0.0)
+
+
+def _lately(daily: pd.Series) -> pd.Series:
     weekly: pd.Series = 7.0 * daily.rolling(VOLUME_DAYS, min_periods=FIRST_LOAD_DAYS).mean()
-    return weekly.to_numpy()
+    return weekly
+
+
+def _so_far(daily: pd.Series) -> pd.Series:
+    weekly: pd.Series = 7.0 * daily.expanding(FIRST_LOAD_DAYS).mean()
+    return weekly
 
 
 def _days_since(days: pd.Series, index: pd.DatetimeIndex) -> np.ndarray:

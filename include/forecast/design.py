@@ -9,8 +9,8 @@ INPUTS: dict[str, str] = {
     "own_mean": "mean of all readings less the last one (volatilities)",
     "last_step": "last reading less the one before it (volatilities)",
     "reading_age": "months since the last reading",
-    "volume": "hours of training a week against 2.5 (log, three weeks)",
-    "frequency": "sessions of the sport a week against two (log, three weeks)",
+    "volume": "hours of training a week against the usual (log, three weeks)",
+    "frequency": "sessions of the sport a week against the usual (log, three weeks)",
     "load": "42-day training load less the usual (share of it)",
     "form": "7-day less 42-day training load (share of the usual)",
     "pause": "months since the last activity of the sport",
@@ -33,10 +33,11 @@ _MOST_VOLATILITIES, _MOST_STEP = 3.0, 2.0
 _CREDIBLE_DAYS = 90.0
 """History of readings with which their mean is half trusted: a mean of a few weeks is no usual level."""
 _MOST_DAYS, _MONTH_DAYS = 60.0, 30.0
-_HOLDING_HOURS, _MOST_HOURS = 2.5, 8.0
-_HOLDING_SESSIONS, _MOST_SESSIONS = 2.0, 3.0
-"""A week. What holds fitness: 150 minutes (WHO guidelines on physical activity, 2020) and two sessions (Hickson and
-Rosenkoetter 1981, on reduced frequency). More than the most counts no more: few do more, and it holds their level."""
+_HOLDING_HOURS, _HOLDING_SESSIONS = 2.5, 2.0
+"""A week, usual until more is known of the athlete: 150 minutes (WHO guidelines on physical activity, 2020) and two
+sessions (Hickson and Rosenkoetter 1981, on reduced frequency) hold fitness."""
+_TOLD_DAYS = 730.0
+"""History with which the athlete's own usual counts by half."""
 
 
 def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Array:
@@ -49,13 +50,15 @@ def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Ar
     usual = usual_load(features)
     load, form = column("load_42d") / usual, column("load_7d") / usual
     trust = column("reading_history_days") / (column("reading_history_days") + _CREDIBLE_DAYS)
-    hours, sessions = column("training_hours_21d"), column("sport_sessions_21d")
+    told = column("history_days") / (column("history_days") + _TOLD_DAYS)
+    usual_hours = told * column("training_hours_mean") + (1 - told) * _HOLDING_HOURS
+    usual_sessions = told * column("sport_sessions_mean") + (1 - told) * _HOLDING_SESSIONS
     columns = (
         np.clip(column("reading_mean_all_gap") / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES) * trust,
         np.clip(column("reading_step") / volatility, -_MOST_STEP, _MOST_STEP),
         np.minimum(column("reading_age_days"), _MOST_DAYS) / _MONTH_DAYS,
-        np.log((1 + np.clip(hours, 0, _MOST_HOURS)) / (1 + _HOLDING_HOURS)),
-        np.log((1 + 4 * np.clip(sessions, 0, _MOST_SESSIONS)) / (1 + 4 * _HOLDING_SESSIONS)),
+        np.log((1 + column("training_hours_21d")) / (1 + usual_hours)),
+        np.log((1 + 4 * column("sport_sessions_21d")) / (1 + 4 * usual_sessions)),
         np.clip(load - 1.0, -1.0, 1.0),
         np.clip(form - load, -1.0, 1.0),
         np.minimum(column("days_since_sport"), _MOST_DAYS) / _MONTH_DAYS,

@@ -23,7 +23,7 @@ LATE_SHARE = 0.25
 FEWEST_ATHLETES = 5
 MOST_ROWS = 200_000
 """Rows, evenly spread, that trees learn from: more do not change what 60 small trees say."""
-TREE_INPUTS = 17
+TREE_INPUTS = 19
 PARAMETERS: dict[str, Any] = {
     "objective": "reg:squarederror",
     "max_depth": 2,
@@ -59,8 +59,7 @@ def tree_inputs(features: Array, horizon_days: Array, volatility: Array) -> Arra
             np.minimum(column("reading_age_days"), _MOST_DAYS),
             column("reading_step") / volatility,
             *(column(f"reading_mean_{days}_gap") / volatility for days in ("30d", "90d", "all")),
-            column("training_hours_21d"),
-            column("sport_sessions_21d"),
+            *(column(f"{name}_{span}") for name in ("training_hours", "sport_sessions") for span in ("21d", "mean")),
             *(column(f"load_{days}d") / usual for days in (7, 14, 28, 42)),
             column("load_ramp_7d") / usual,
             np.minimum(column("days_since_activity"), _MOST_DAYS),

@@ -118,10 +118,14 @@ def test_volume_is_a_weeks_of_the_days_that_are_known(make):
     assert rows["training_hours_21d"].iloc[:6].isna().all()
     assert rows["training_hours_21d"].iloc[-1] == pytest.approx(7 * 11 / 21)
     assert rows["sport_sessions_21d"].iloc[-1] == pytest.approx(7 * 11 / 21)
+    assert rows["training_hours_mean"].iloc[-1] == pytest.approx(7 * 21 / 41)
+    assert rows["sport_sessions_mean"].iloc[-1] == pytest.approx(7 * 21 / 41)
     away = build_features(make([run(day) for day in pd.date_range("2024-01-01", periods=21)] + [run("2024-02-10")]))
     known_days = 1 + 7 + 1  # 21 January, a week that counts as rest, 10 February
     assert away["training_hours_21d"].iloc[-1] == pytest.approx(7 * 2 / known_days)
     assert away["sport_sessions_21d"].iloc[-1] == pytest.approx(7 * 2 / 21)
+    assert away["training_hours_mean"].iloc[-1] == pytest.approx(7 * 22 / (21 + 7 + 1))
+    assert away["sport_sessions_mean"].iloc[-1] == pytest.approx(7 * 22 / 41)
 
 
 def test_sessions_are_those_of_the_series_sport(make):

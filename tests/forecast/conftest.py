@@ -38,7 +38,8 @@ def _one(name, days, rng, every, start, reverting):
     frame["readings"] = position + 1.0
     frame["reading_history_days"] = np.arange(days, dtype=float)
     frame["load_mean"], frame["load_42d"], frame["hrv_7d"] = 60.0, 60.0, 60.0
-    frame["training_hours_21d"], frame["sport_sessions_21d"] = 2.5, 2.0
+    for kind, usual in (("training_hours", 2.5), ("sport_sessions", 2.0)):
+        frame[f"{kind}_21d"] = frame[f"{kind}_mean"] = usual
     frame[RECORD_ID] = name
     frame[EVENT_TIME] = calendar.strftime("%Y-%m-%dT00:00:00Z")
     frame[SPORT] = "running"
