@@ -34,20 +34,22 @@ POOL_PREFIX = "pool-"
 
 def features_of(place: str, prefix: str = "") -> pd.DataFrame:
     """Feature rows of all athletes of a folder or source; athletes' names are given the prefix."""
-    parts = [build_features(_named(tables, prefix + athlete)) for athlete, tables in _tables(place)]
+    parts = [build_features(_named(tables, prefix + athlete)) for athlete, tables in tables_of(place)]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def _tables(place: str) -> Iterator[tuple[str, Tables]]:
+def tables_of(place: str) -> Iterator[tuple[str, Tables]]:
+    """The curated tables of each athlete of a folder or source."""
     folder = Path(place)
     tree = next((one for one in (folder / "curated", folder) if (one / "vo2max").is_dir()), None)
     if tree is not None:
         for athlete in sorted({path.name for path in tree.glob("*/athlete_id=*")}):
-            parts = {
-                table: from_csv(table, *(part.read_bytes() for part in sorted((tree / table / athlete).rglob("*.csv"))))
-                for table in COLUMNS
+            parts = {table: sorted((tree / table / athlete).rglob("*.csv")) for table in COLUMNS}
+            frames = {
+                table: from_csv(table, *([part.read_bytes() for part in found] or [_header(table)]))
+                for table, found in parts.items()
             }
-            yield athlete.removeprefix("athlete_id="), Tables(**parts)
+            yield athlete.removeprefix("athlete_id="), Tables(**frames)
         return
     source = open_source(f"folder:{place}" if folder.is_dir() else place, LAST_DAY)
     for athlete in source.athletes():
@@ -55,6 +57,11 @@ def _tables(place: str) -> Iterator[tuple[str, Tables]]:
         now = datetime(2026, 1, 1, tzinfo=UTC)
         yield athlete, curate(StoredDocument(**vars(one), athlete_id=athlete, fetched_at=now, key=f"{number:08}")
                               for number, one in documents)  # fmt: skip
+
+
+def _header(table: str) -> bytes:
+    """The CSV of a table without rows: not every athlete has every table."""
+    return ",".join(COLUMNS[table]).encode()
 
 
 def _named(tables: Tables, athlete: str) -> Tables:

@@ -69,6 +69,10 @@ def feature_rows(athletes: int, years: int, first: int = 0) -> "pd.DataFrame":
         "reading_history_days": last_day.astype(float),
         "history_days": np.broadcast_to(np.arange(days, dtype=float), shape),
         "load_mean": np.full(shape, 60.0),
+        "training_hours_21d": load / 12,
+        "training_hours_mean": np.full(shape, 5.0),
+        "sport_sessions_21d": load / 20,
+        "sport_sessions_mean": np.full(shape, 3.0),
     }
     frame = pd.DataFrame({name: columns[name].ravel() for name in NAMES})
     names = [f"athlete-{first + index:04}" for index in range(athletes)]

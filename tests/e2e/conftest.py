@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import psutil
 import pytest
 
@@ -83,6 +84,18 @@ class Laptop:
         state = airflow.follow(dag_id, run_id, 300, lambda _: None)
         failed = [task for task in airflow.tasks(dag_id, run_id) if task.state == "failed"]
         return state, "\n".join(line for task in failed for line in airflow.log_tail(dag_id, run_id, task))
+
+    def links(self, dag_id: str, task_id: str) -> dict[str, str]:
+        """The links that the Airflow UI shows with a task of the newest run of a DAG."""
+        url = f"http://127.0.0.1:{self.port_airflow}"
+        run_id = AirflowApi(url).runs(dag_id)[0]["dag_run_id"]
+        token = httpx.get(f"{url}/auth/token").json()["access_token"]
+        answer = httpx.get(
+            f"{url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        answer.raise_for_status()
+        return dict(answer.json()["extra_links"])
 
     def client(self, service: str) -> Any:
         return boto3.client(

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from include.garmin.open import open_source
@@ -74,6 +75,14 @@ def test_bad_files_are_told_and_the_other_athletes_have_their_forecasts(deployed
         answer = forecast(deployed, name)
         assert answer.status == 200, answer.document
         assert faults(answer, has_readings=True) == []
+
+
+def test_the_task_that_registered_the_model_opens_its_report(deployed: Laptop) -> None:
+    report = httpx.get(deployed.links("model_build", "register")["Forecast report"])
+    assert report.status_code == 200
+    assert report.headers["content-type"] == "text/html"
+    assert "VO2max forecast, 1–42 days" in report.text
+    assert report.text.count("data:image/png;base64,") == 6
 
 
 @pytest.mark.parametrize("name", ["corrupt", "zipped", "empty", "unmeasured", "nobody"])
