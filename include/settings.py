@@ -2,6 +2,7 @@
 
 from datetime import date
 from functools import cache
+from urllib.parse import quote
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,6 +39,8 @@ class Settings(BaseSettings):
     job_poll_s: int = 10
     """How often deferred SageMaker tasks ask for the state of their job."""
     endpoint_instance_type: str = "ml.m5.large"
+    object_page_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
+    """Where a person sees an object of S3: the console, which asks them to sign in."""
 
     @property
     def bucket(self) -> str:
@@ -69,6 +72,10 @@ class Settings(BaseSettings):
         """
         account = XGBOOST_REGISTRY_ACCOUNTS[self.region]
         return f"{account}.dkr.ecr.{self.region}.amazonaws.com/sagemaker-xgboost:3.2-0"
+
+    def object_page(self, bucket: str, key: str) -> str:
+        """The address of an object for a browser."""
+        return self.object_page_url.format(region=self.region, bucket=bucket, key=quote(key))
 
     def stack(self, name: str) -> str:
         """The CloudFormation stack name of `data`, `features`, `ml`, `serving` or `endpoint`."""

@@ -84,6 +84,7 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
         "GFF_SOURCE": options.source,
         "GFF_SCHEDULE_START": _schedule_start(home, today),
         "GFF_JOB_POLL_S": "1",
+        "GFF_OBJECT_PAGE_URL": f"{options.aws_url}/_localaws/s3/{{bucket}}/{{key}}",
     }
     own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}
     # Compiled modules are kept: without them every task and job would compile what it imports, seconds each.

@@ -1,15 +1,14 @@
 """From the task that registers a model to the report of its evaluation."""
 
-import os
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 
 from dags import build
+from include.settings import Settings, settings
+from plugins.operators import report_link
 from plugins.operators.registry import RegisterModelVersionOperator
-from plugins.operators.report_link import ReportLink, browser_address
+from plugins.operators.report_link import ReportLink
 
-URI = "s3://bucket/reports/version=20260101t000000z/report.html"
+KEY = "reports/version=20260101t000000z/report.html"
 
 
 def test_the_task_that_registers_links_to_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,18 +18,17 @@ def test_the_task_that_registers_links_to_the_report(monkeypatch: pytest.MonkeyP
     assert task.report_uri == task.extras["CustomerMetadataProperties"]["report"]
     assert task.report_uri.endswith("/report.html")
     assert "report_uri" in task.template_fields
-    task.report_uri = URI
-    monkeypatch.setitem(os.environ, "AWS_ENDPOINT_URL", "http://127.0.0.1:4566/")
+    task.report_uri = f"s3://{settings().bucket}/{KEY}"
+    local = Settings(object_page_url="http://127.0.0.1:4566/_localaws/s3/{bucket}/{key}")  # type: ignore[call-arg]
+    monkeypatch.setattr(report_link, "settings", lambda: local)
     assert ReportLink().get_link(task, ti_key=None) == (
-        "http://127.0.0.1:4566/bucket/reports/version%3D20260101t000000z/report.html"
+        f"http://127.0.0.1:4566/_localaws/s3/{settings().bucket}/reports/version%3D20260101t000000z/report.html"
     )
 
 
 def test_on_aws_the_link_is_the_consoles_and_signs_nothing() -> None:
-    address = urlsplit(browser_address(URI, "eu-west-1", None))
-    assert address.netloc == "eu-west-1.console.aws.amazon.com"
-    assert address.path == "/s3/object/bucket"
-    assert parse_qs(address.query) == {
-        "region": ["eu-west-1"],
-        "prefix": ["reports/version=20260101t000000z/report.html"],
-    }
+    page = Settings(region="eu-west-1").object_page("bucket", KEY)  # type: ignore[call-arg]
+    assert page == (
+        "https://eu-west-1.console.aws.amazon.com/s3/object/bucket?region=eu-west-1"
+        "&prefix=reports/version%3D20260101t000000z/report.html"
+    )

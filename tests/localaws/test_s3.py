@@ -247,3 +247,19 @@ def test_empty_and_full_objects_follow_each_other_on_one_connection(s3):
         s3.put_object(Bucket="taking-turns", Key=f"empty-{number}", Body=b"")
         s3.put_object(Bucket="taking-turns", Key=f"full-{number}", Body=b"x" * 100)
     assert s3.get_object(Bucket="taking-turns", Key="full-3")["Body"].read() == b"x" * 100
+
+
+def test_a_browser_sees_an_object_without_a_signature_and_runs_nothing_of_it(localaws, s3):
+    s3.put_object(Bucket=BUCKET, Key="a=b/report.html", Body=b"<p>hello", ContentType="text/html")
+    connection = http.client.HTTPConnection("127.0.0.1", localaws.port)
+    connection.request("GET", f"/_localaws/s3/{BUCKET}/a%3Db/report.html")
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, b"<p>hello")
+    assert response.headers["Content-Type"] == "text/html"
+    assert response.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    for path in (f"/_localaws/s3/{BUCKET}/nothing", "/_localaws/s3/no-bucket/key"):
+        connection.request("GET", path)
+        response = connection.getresponse()
+        assert (response.status, b"NoSuch" in response.read()) == (404, True)
+    connection.request("GET", f"/{BUCKET}/a%3Db/report.html")
+    assert connection.getresponse().status == 403  # as AWS answers without a signature

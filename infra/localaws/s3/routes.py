@@ -115,7 +115,7 @@ def _handler(environ: Environ, has_key: bool, query: Iterable[str]) -> Handler |
     if not has_key:
         return _list if method == "GET" and "list-type" in asked and asked <= _LIST else None
     if method in ("GET", "HEAD") and asked <= _GET and "HTTP_ORIGIN" not in environ:
-        return _get
+        return get_object
     if method == "PUT" and not any(name in environ for name in _PUT_LEFT_TO_MOTO):
         if not asked:
             return _put
@@ -232,7 +232,8 @@ def _upload_part(call: Call) -> tuple[int, Headers, Iterable[bytes]]:
     return 200, [("ETag", part.etag), *_checksum_headers(received.checksums)], []
 
 
-def _get(call: Call) -> tuple[int, Headers, Iterable[bytes]]:
+def get_object(call: Call) -> tuple[int, Headers, Iterable[bytes]]:
+    """GetObject and HeadObject: status, headers and body."""
     bucket = call.bucket("GetObject")
     for _ in range(8):  # the object may be replaced between look-up and reading
         key = _find(bucket, call.key, call.query.get("versionId"))
