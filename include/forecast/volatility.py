@@ -11,8 +11,8 @@ from include.forecast.horizon import Array
 USUAL_VOLATILITY = 1.3
 """ml/kg/min over 28 d, for a first model without any pair of readings; from published series, mean absolute 0.4–2.0."""
 PRIOR_PAIRS = 8.0
-ROUNDING_FLOOR = 0.3
-"""ml/kg/min: whole-number readings cannot tell less (1/√12)."""
+ROUNDING_FLOOR = 0.41
+"""ml/kg/min: the difference of two whole-number readings has this error by rounding alone (√(2/12))."""
 DEVIATION_OF_MEAN_ABSOLUTE = 1.2533
 """√(π/2): the standard deviation of a normal change with mean absolute 1. A first reading that is far off (a new watch
 still learning its wearer) moves the mean absolute change far less than the root mean square."""
