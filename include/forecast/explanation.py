@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from include.forecast import trees
 from include.forecast.design import INPUTS, design_matrix
@@ -49,20 +48,13 @@ def cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> dict
     if not len(rows):
         return {"typical": [], "worst": []}
     score = crps(_served(forecaster, served_by, rows), rows.change)
-    names = [str(name) for name in np.unique(rows.athlete)]
-    ranked = {name: _by_score(np.flatnonzero(rows.athlete == name), score) for name in names}
-    middle = sorted(names, key=lambda name: float(score[ranked[name][len(ranked[name]) // 2]]))
-    first = max((len(names) - _EXAMPLES) // 2, 0)
-    worst = sorted(names, key=lambda name: -float(score[ranked[name][-1]]))[:_EXAMPLES]
-    chosen = {
-        "typical": [int(ranked[name][len(ranked[name]) // 2]) for name in middle[first : first + _EXAMPLES]],
-        "worst": [int(ranked[name][-1]) for name in worst],
-    }
+    _, athlete, count = np.unique(rows.athlete, return_inverse=True, return_counts=True)
+    ranked = np.split(np.lexsort((score, athlete)), np.cumsum(count)[:-1])
+    middle = sorted((int(mine[len(mine) // 2]) for mine in ranked), key=lambda index: float(score[index]))
+    first = max((len(middle) - _EXAMPLES) // 2, 0)
+    worst = sorted((int(mine[-1]) for mine in ranked), key=lambda index: -float(score[index]))
+    chosen = {"typical": middle[first : first + _EXAMPLES], "worst": worst[:_EXAMPLES]}
     return {kind: [_case(forecaster, served_by, rows, one, score) for one in found] for kind, found in chosen.items()}
-
-
-def _by_score(index: npt.NDArray[np.intp], score: Array) -> npt.NDArray[np.intp]:
-    return index[np.argsort(score[index], kind="stable")]
 
 
 def _served(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Predictive:

@@ -80,7 +80,8 @@ def fans(cases: Sequence[Mapping[str, Any]]) -> bytes:
         one.plot(day, mean, color=_BLUE)
         came = [(reading["horizon_days"], last + reading["change"]) for reading in case["came"]]
         one.plot(*zip(*came, strict=True), "o", color=_RED, markersize=4)
-        one.set_title(f"{case['athlete']}, {case['origin_day']}\nCRPS {case['crps']:.2f}", fontsize=8, loc="left")
+        title = f"{case['athlete']}, {case['origin_day']}\nCRPS {case['crps']:.2f}"
+        one.set_title(title, fontsize=8, loc="left", parse_math=False)
         one.set_xlabel("days ahead", fontsize=8)
     return _png(figure)
 

@@ -11,6 +11,7 @@ from include.forecast.forecaster import FORECASTER, PERSISTENCE, all_persistence
 from include.forecast.gate import decide
 from include.forecast.horizon import BUCKETS
 from include.forecast.page import report_page, report_plots
+from include.forecast.plots import fans
 from include.forecast.report import evaluation_document
 from include.forecast.rows import concatenate
 from include.forecast.split import choose_cuts, split
@@ -77,6 +78,12 @@ def test_typical_and_worst_cases_are_what_they_say(trained):
         half = [point["half_90"] for point in case["fan"]]
         assert half == sorted(half)
         assert case["came"]
+
+
+def test_a_name_is_text_and_no_formula(trained):
+    forecaster, _, test = trained
+    found = cases(forecaster, all_persistence(), test)["worst"]
+    assert fans([one | {"athlete": r"$\nonsense{"} for one in found]).startswith(PNG)
 
 
 def test_a_case_under_persistence_stays_where_it_is(trained):
