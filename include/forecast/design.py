@@ -36,8 +36,12 @@ _MOST_DAYS, _MONTH_DAYS = 60.0, 30.0
 _HOLDING_HOURS, _HOLDING_SESSIONS = 2.5, 2.0
 """A week, usual until more is known of the athlete: 150 minutes (WHO guidelines on physical activity, 2020) and two
 sessions (Hickson and Rosenkoetter 1981, on reduced frequency) hold fitness."""
+_WEEKS = 4.0
+"""Sessions count by four weeks: beside the 1 that is added, one a month weighs what an hour a week does."""
 _TOLD_DAYS = 730.0
 """History with which the athlete's own usual counts by half."""
+_MOST_LOG = 3.0
+"""Twenty times the usual: a watch that was never stopped."""
 
 
 def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Array:
@@ -49,16 +53,15 @@ def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Ar
 
     usual = usual_load(features)
     load, form = column("load_42d") / usual, column("load_7d") / usual
-    trust = column("reading_history_days") / (column("reading_history_days") + _CREDIBLE_DAYS)
-    told = column("history_days") / (column("history_days") + _TOLD_DAYS)
-    usual_hours = told * column("training_hours_mean") + (1 - told) * _HOLDING_HOURS
-    usual_sessions = told * column("sport_sessions_mean") + (1 - told) * _HOLDING_SESSIONS
+    trust = _share(column("reading_history_days"), _CREDIBLE_DAYS)
+    told = _share(column("history_days"), _TOLD_DAYS)
+    sessions, usual_sessions = (column(f"sport_sessions_{span}") * _WEEKS for span in ("21d", "mean"))
     columns = (
         np.clip(column("reading_mean_all_gap") / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES) * trust,
         np.clip(column("reading_step") / volatility, -_MOST_STEP, _MOST_STEP),
         np.minimum(column("reading_age_days"), _MOST_DAYS) / _MONTH_DAYS,
-        np.log((1 + column("training_hours_21d")) / (1 + usual_hours)),
-        np.log((1 + 4 * column("sport_sessions_21d")) / (1 + 4 * usual_sessions)),
+        _against_usual(column("training_hours_21d"), column("training_hours_mean"), _HOLDING_HOURS, told),
+        _against_usual(sessions, usual_sessions, _HOLDING_SESSIONS * _WEEKS, told),
         np.clip(load - 1.0, -1.0, 1.0),
         np.clip(form - load, -1.0, 1.0),
         np.minimum(column("days_since_sport"), _MOST_DAYS) / _MONTH_DAYS,
@@ -66,6 +69,20 @@ def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Ar
     grown = np.sqrt(np.minimum(horizon_days, MAX_HORIZON_DAYS) / MAX_HORIZON_DAYS)
     matrix: Array = np.nan_to_num(np.column_stack(columns)) * grown[:, None]
     return matrix
+
+
+def _share(days: Array, half_days: float) -> Array:
+    """What so long a history counts: nothing at first, one half with `half_days`, in the end all."""
+    known = np.maximum(days, 0.0)
+    share: Array = known / (known + half_days)
+    return share
+
+
+def _against_usual(lately: Array, so_far: Array, holding: float, told: Array) -> Array:
+    """Logarithm of an amount over the usual one, each with 1 added: none at all is not infinitely little."""
+    usual = told * np.maximum(so_far, 0.0) + (1.0 - told) * holding
+    ratio: Array = np.clip(np.log((1.0 + np.maximum(lately, 0.0)) / (1.0 + usual)), -_MOST_LOG, _MOST_LOG)
+    return ratio
 
 
 def usual_load(features: Array) -> Array:

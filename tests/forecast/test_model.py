@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.features.schema import NAMES
 from include.forecast import trees
@@ -151,6 +153,14 @@ def test_no_future_load_reaches_the_forecaster(forecaster, folds):
 def test_unknown_features_count_as_nothing_out_of_the_usual():
     features = np.full((1, len(NAMES)), np.nan)
     assert (design_matrix(features, np.array([42.0]), np.ones(1)) == 0).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.just(float("nan")), st.floats(-1e9, 1e9)), min_size=len(NAMES), max_size=len(NAMES)))
+def test_no_feature_however_odd_makes_an_input_without_bounds(values):
+    matrix = design_matrix(np.array([values]), np.array([42.0]), np.ones(1))
+    assert np.isfinite(matrix).all()
+    assert np.abs(matrix[:, [0, 1, 3, 4, 5, 6]]).max() <= 3.0
 
 
 def test_the_prior_gives_way_to_evidence():
