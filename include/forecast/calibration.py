@@ -19,13 +19,13 @@ def calibration(forecaster: Forecaster, served_by: Mapping[str, str], rows: Rows
 
     Athletes count the same; a bucket without rows is left out.
     """
-    bucket, curves = bucket_index(rows.horizon_days), {}
+    told, bucket = forecaster.served(served_by, rows), bucket_index(rows.horizon_days)
+    inside = np.abs(rows.change - told.mean)[:, None] <= told.half_width[:, _SHOWN] + 1e-9
+    curves = {}
     for index, name in enumerate(BUCKETS):
-        mine = rows.where(bucket == index)
-        if len(mine):
-            told = forecaster.predictive(served_by[name], mine)
-            inside = np.abs(mine.change - told.mean)[:, None] <= told.half_width[:, _SHOWN] + 1e-9
-            observed = [by_athlete(column.astype(float), mine.athlete).mean() for column in inside.T]
+        mine = bucket == index
+        if mine.any():
+            observed = [by_athlete(column[mine].astype(float), rows.athlete[mine]).mean() for column in inside.T]
             curves[name] = [
                 {"level": float(level), "observed": float(share)}
                 for level, share in zip(LEVELS[_SHOWN], observed, strict=True)

@@ -7,9 +7,9 @@ import numpy as np
 
 from include.forecast import trees
 from include.forecast.design import INPUTS, design_matrix
-from include.forecast.distribution import Predictive, crps
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
-from include.forecast.horizon import BUCKETS, Array, bucket_index
+from include.forecast.distribution import crps
+from include.forecast.forecaster import Forecaster
+from include.forecast.horizon import Array
 from include.forecast.rows import Rows
 
 _EXAMPLE_DAYS = (1, 7, 14, 21, 28, 35, 42)
@@ -47,7 +47,7 @@ def cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> dict
     """
     if not len(rows):
         return {"typical": [], "worst": []}
-    score = crps(_served(forecaster, served_by, rows), rows.change)
+    score = crps(forecaster.served(served_by, rows), rows.change)
     _, athlete, count = np.unique(rows.athlete, return_inverse=True, return_counts=True)
     ranked = np.split(np.lexsort((score, athlete)), np.cumsum(count)[:-1])
     middle = sorted((int(mine[len(mine) // 2]) for mine in ranked), key=lambda index: float(score[index]))
@@ -57,21 +57,10 @@ def cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> dict
     return {kind: [_case(forecaster, served_by, rows, one, score) for one in found] for kind, found in chosen.items()}
 
 
-def _served(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Predictive:
-    """The distributions of what answers each row."""
-    answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(rows.horizon_days)]
-    told, plain = (forecaster.predictive(method, rows) for method in (FORECASTER, PERSISTENCE))
-    return Predictive(
-        np.where(answers, told.mean, plain.mean),
-        np.where(answers[:, None], told.half_width, plain.half_width),
-        rows.is_whole,
-    )
-
-
 def _case(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, index: int, score: Array) -> dict[str, Any]:
     same = (rows.athlete == rows.athlete[index]) & (rows.origin_day == rows.origin_day[index])
     one, days = rows.where(np.full(len(_EXAMPLE_DAYS), index)), np.array(_EXAMPLE_DAYS, dtype=float)
-    told = _served(forecaster, served_by, replace(one, horizon_days=days))
+    told = forecaster.served(served_by, replace(one, horizon_days=days))
     return {
         "athlete": str(rows.athlete[index]),
         "origin_day": str(rows.origin_day[index]),

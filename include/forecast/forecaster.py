@@ -11,7 +11,7 @@ import numpy as np
 from include.features.schema import NAMES, SCHEMA_VERSION
 from include.forecast.design import INPUTS
 from include.forecast.distribution import Predictive
-from include.forecast.horizon import BUCKETS, Array, growth
+from include.forecast.horizon import BUCKETS, Array, bucket_index, growth
 from include.forecast.intervals import Bands
 from include.forecast.model import ChangeModel
 from include.forecast.rows import Rows, is_whole, volatility_of
@@ -75,6 +75,16 @@ class Forecaster:
             self.change(method, rows.features, rows.horizon_days, rows.load_ahead),
             self.half_width(method, rows.features, rows.horizon_days),
             is_whole(rows.features[:, _LAST_READING]),
+        )
+
+    def served(self, served_by: Mapping[str, str], rows: Rows) -> Predictive:
+        """The distributions of what answers the bucket of each row."""
+        answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(rows.horizon_days)]
+        told, plain = (self.predictive(method, rows) for method in (FORECASTER, PERSISTENCE))
+        return Predictive(
+            np.where(answers, told.mean, plain.mean),
+            np.where(answers[:, None], told.half_width, plain.half_width),
+            rows.is_whole,
         )
 
     def save(self, directory: Path) -> None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from include.forecast.distribution import crps
 from include.forecast.evaluation import BucketResult
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, WHAT_IF, Forecaster
 from include.forecast.horizon import BUCKETS, Array, bucket_index
 from include.forecast.resampling import by_athlete, interval, resample
 from include.forecast.rows import Rows
-from include.forecast.scores import SMALLEST_SCORE, Scores, score, skill
+from include.forecast.scores import SMALLEST_SCORE, Scores, skill
 from include.forecast.what_if import OFF
 
 LEAST_CRPS_SKILL = 0.05
@@ -127,12 +128,7 @@ def judge_what_if(planned: Scores, shuffled: Scores, usual: Scores, rows: Rows, 
 
 def served_crps(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Array:
     """CRPS of each row under what answers its bucket."""
-    by_method = {
-        method: score(forecaster.predictive(method, rows), rows.change).crps for method in (FORECASTER, PERSISTENCE)
-    }
-    answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])
-    chosen: Array = np.where(answers[bucket_index(rows.horizon_days)], by_method[FORECASTER], by_method[PERSISTENCE])
-    return chosen
+    return crps(forecaster.served(served_by, rows), rows.change)
 
 
 def worse_than_champion(candidate: Array, champion: Array, rows: Rows, seed: int) -> list[str]:

@@ -5,7 +5,7 @@ import numpy as np
 from include.forecast.horizon import Array
 
 PRIOR_SPREAD = 0.2
-"""How large a coefficient is expected to be, on inputs and target of size about 1."""
+"""How far a coefficient is expected to be from its prior, on inputs and target of size about 1."""
 ATHLETE_SPREAD = 0.3
 """How much the coefficient of one athlete differs from that of another."""
 _INPUT_VARIANCE = 0.3

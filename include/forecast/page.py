@@ -13,7 +13,7 @@ _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1b2733;background:#fff}
 h1{font-size:1.5rem;margin-bottom:.2rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 th,td{text-align:right;padding:.25rem .5rem;border-bottom:1px solid #dde3e9}
-th:first-child,td:first-child,.text{text-align:left}td:first-child{white-space:nowrap}figure{margin:0}td{vertical-align:top}
+th:first-child,td:first-child,.text{text-align:left}td:first-child{white-space:nowrap}td{vertical-align:top}
 .yes{color:#11643a}.no{color:#a3231d}.muted{color:#55626f}img{max-width:100%;height:auto}
 """
 _METHODS = (FORECASTER, PERSISTENCE, PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER, RIDGE)

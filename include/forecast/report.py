@@ -10,7 +10,7 @@ from include.forecast.evaluation import BucketResult, Skill
 from include.forecast.explanation import cases, drivers
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
 from include.forecast.gate import Gate
-from include.forecast.horizon import BUCKETS, Array, bucket_index
+from include.forecast.horizon import Array
 from include.forecast.resampling import by_athlete, resample
 from include.forecast.rows import Rows
 from include.forecast.scores import SMALLEST_SCORE
@@ -65,11 +65,7 @@ def _regression_metrics(forecaster: Forecaster, served_by: dict[str, str], rows:
     names = ("mae", "mse", "rmse", "r2")
     if not len(rows):
         return {name: {"value": None, "standard_deviation": None} for name in names}
-    trees = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(rows.horizon_days)]
-    change = {
-        method: forecaster.change(method, rows.features, rows.horizon_days) for method in (FORECASTER, PERSISTENCE)
-    }
-    error = rows.change - np.where(trees, change[FORECASTER], change[PERSISTENCE])
+    error = rows.change - forecaster.served(served_by, rows).mean
     parts = [by_athlete(value, rows.athlete) for value in (np.abs(error), error**2, rows.change, rows.change**2)]
     count = len(parts[0])
     value = _metrics(np.full((1, count), 1.0 / count), *parts)
