@@ -362,6 +362,26 @@ def test_functions_run_again_after_a_restart_and_no_worker_is_left(tmp_path_fact
         server.kill()
 
 
+def test_an_event_under_way_does_not_hold_the_end_of_the_server(tmp_path_factory: pytest.TempPathFactory) -> None:
+    server = LocalAws(tmp_path_factory.mktemp("ending"))
+    server.start()
+    try:
+        made = server.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        client = server.client("lambda")
+        client.create_function(
+            FunctionName="slow", Role=made, Runtime="python3.12", Handler="app.handler", Timeout=60,
+            Code={"ZipFile": zipped("import time\ndef handler(event, context):\n    time.sleep(50)\n")},
+        )  # fmt: skip
+        for _ in range(8):
+            client.invoke(FunctionName="slow", InvocationType="Event", Payload=b"{}")
+        time.sleep(3)  # until they run
+        server.stop()  # which waits 15 s
+        assert server.process is not None
+        assert server.process.returncode == 0
+    finally:
+        server.kill()
+
+
 def _wait_until_gone(pid: int, seconds: float = 5) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
