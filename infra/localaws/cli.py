@@ -33,8 +33,9 @@ what is real
   keep records (moto) and do nothing. What is lacking is refused with a 400 that names the action.
 
 what is kept (--state DIR)
-  S3 is on disk before a request is answered. All else is written within about 0.3 s of a change, log lines within
-  10 s, and when the server is stopped. Jobs that ran when it was stopped are Failed after it is started again.
+  S3 and Feature Store records are on disk before a request is answered, a feature group before it is Created. All
+  else is written within about 0.3 s of a change, log lines within 10 s, and when the server is stopped. Jobs that
+  ran when it was stopped are Failed after it is started again.
   Limits: 5 GiB for one S3 request body, 128 MiB for any other request.
 
 examples

@@ -68,6 +68,7 @@ class Application:
             for name in SERVICES:
                 import_module(name).install(self.world)
             self._snapshots = Snapshots(self.world)
+            self.world.save = self._snapshots.save
             self._snapshots.restore()
         finally:
             gc.freeze()

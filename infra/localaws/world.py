@@ -55,6 +55,10 @@ class World:
     close_hooks: list[Callable[[], None]] = field(default_factory=list)
     changed: threading.Event = field(default_factory=threading.Event)
     changed_later: threading.Event = field(default_factory=threading.Event)
+    save: Callable[[], None] = lambda: None
+    """Write the state to disk now, for what may not be said before it is kept; the application sets it.
+
+    Raises OSError where the disk is full or not writable, RuntimeError where the state changes too fast."""
 
     @property
     def work_dir(self) -> Path:

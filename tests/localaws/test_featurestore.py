@@ -241,6 +241,17 @@ def test_features_can_be_added(aws, runtime):
     assert values(answer)["hrv_7d"] == "61.5"
 
 
+def test_a_created_group_and_its_first_record_survive_a_kill_at_once(aws, runtime):
+    for attempt in range(3):
+        name = f"young-{attempt}"
+        create(aws, name)
+        runtime.put_record(FeatureGroupName=name, Record=record("ann", "2026-02-01", load_7d=1))
+        aws.kill()
+        aws.start()
+        answer = runtime.get_record(FeatureGroupName=name, RecordIdentifierValueAsString="ann")
+        assert values(answer)["event_time"] == "2026-02-01T00:00:00Z"
+
+
 def test_an_acknowledged_put_survives_a_kill_and_is_written_once(aws, runtime):
     group = create(aws, "durable-v1")
     days = [f"2026-02-{day:02}" for day in range(1, 21)]

@@ -37,23 +37,35 @@ class Service(Provision):
         self._records.forget(group.key)
 
     def resume(self) -> None:
-        """Finish the groups that were being created when local AWS stopped."""
+        """Finish, before any request, the groups that were being created when local AWS stopped."""
         from moto.sagemaker.models import sagemaker_backends
 
         for backend in sagemaker_backends[ACCOUNT_ID].values():
             groups: dict[str, Any] = dict(backend.feature_groups)
             for group in groups.values():
                 if group.status == "Creating":
-                    self.begin(group)
+                    self._end_creation(group, self._fault(group))
 
     def _create(self, group: FeatureGroup) -> None:
+        """A group is Created only once it is on disk: no record is accepted for a group that a kill would undo."""
+        fault = self._fault(group)
+        if fault is None:
+            try:
+                self._world.save()
+            except (OSError, RuntimeError) as error:
+                fault = f"Local AWS could not save its state: {error}"
+        self._end_creation(group, fault)
+
+    def _fault(self, group: FeatureGroup) -> str | None:
         table = group.offline_table()
         self._records.define(group.key, table)
         if table and not _bucket_exists(table.bucket):
-            group.failure_reason = f"The S3 bucket {table.bucket} of the offline store does not exist"
-            group.status = "CreateFailed"
-        else:
-            group.status = "Created"
+            return f"The S3 bucket {table.bucket} of the offline store does not exist"
+        return None
+
+    def _end_creation(self, group: FeatureGroup, fault: str | None) -> None:
+        group.failure_reason = fault
+        group.status = "CreateFailed" if fault else "Created"
         self._world.mark_changed()
 
 
