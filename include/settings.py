@@ -7,7 +7,7 @@ from urllib.parse import quote
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-FEATURE_GROUP_VERSION = 3
+FEATURE_GROUP_VERSION = 4
 """The N of `athlete-day-vN`; raised with every change of the feature schema."""
 
 XGBOOST_REGISTRY_ACCOUNTS = {

@@ -8,6 +8,8 @@
 4. A precise value goes before a rounded one, whatever tells it; then as `merge` says; the day's last activity before
    its first. 0.0 is "not estimated", not a reading.
 5. The reading's own calendar date is its day, never the day that was asked for.
+6. What the day's last activity of the sport told is kept beside the reading, as `activity_vo2max`: the two series are
+   never mixed, but the day's own follows the activities'.
 """
 
 from collections import defaultdict
@@ -27,15 +29,17 @@ def one_a_day(day_level: Sequence[Row], activities: Sequence[Row], mends: Mends)
     """Rows of the table vo2max (without athlete_id). `day_level` is in order of documents."""
     carried = _carried(activities)
     chosen = _from_activities(carried, mends)
-    devices = {key: row["device"] for key, row in chosen.items()}
+    told = {key: (row["device"], row["activity_vo2max"]) for key, row in chosen.items()}
     for (day, sport), reading in _by_own_sport(merge_readings(day_level), carried, mends).items():
         precise = reading.get("precise")
+        device, activity_vo2max = told.get((day, sport), (None, None))
         chosen[day, sport] = {
             "day": day,
             "sport": sport,
             "vo2max": precise if precise is not None else reading["rounded"],
             "is_precise": precise is not None,
-            "device": devices.get((day, sport)),
+            "activity_vo2max": activity_vo2max,
+            "device": device,
         }
     return list(chosen.values())
 
@@ -69,6 +73,7 @@ def _from_activities(carried: Mapping[str, Sequence[Row]], mends: Mends) -> dict
                 "sport": sport,
                 "vo2max": value,
                 "is_precise": value != round(value),
+                "activity_vo2max": value,
                 "device": row.get("_device"),
             }
     return chosen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from include.curate.months import NO_MONTH
-from include.curate.tables import COLUMNS, Tables, sort_rows, to_frame, typed
+from include.curate.tables import COLUMNS, LATER_COLUMNS, Tables, sort_rows, to_frame, typed
 from include.garmin.holdings import list_keys
 from include.lake import curated_key, curated_prefix
 
@@ -87,9 +87,15 @@ def csv_by_month(table: str, frame: pd.DataFrame) -> Iterator[tuple[str, bytes]]
 
 
 def from_csv(table: str, *parts: bytes) -> pd.DataFrame:
-    """What `to_csv` wrote, part after part, in the table's dtypes. Raises KeyError when a column is missing."""
+    """What `to_csv` wrote, part after part, in the table's dtypes.
+
+    Raises:
+        KeyError: a column is missing that is not one of LATER_COLUMNS.
+    """
     texts = [pd.read_csv(io.BytesIO(part), dtype=str, keep_default_na=False, na_values=[""]) for part in parts]
     text = pd.concat(texts, ignore_index=True)
+    for name in LATER_COLUMNS & COLUMNS[table].keys() - set(text):
+        text[name] = None
     return pd.DataFrame({name: typed(text[name], kind) for name, kind in COLUMNS[table].items()})
 
 

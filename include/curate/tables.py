@@ -49,8 +49,11 @@ VO2MAX = {
     "sport": _TEXT,
     "vo2max": _NUMBER,
     "is_precise": _FLAG,
+    "activity_vo2max": _NUMBER,
     "device": _TEXT,
 }
+LATER_COLUMNS = frozenset({"activity_vo2max"})
+"""Columns that files written before them lack; there they are unknown."""
 COLUMNS: Mapping[str, Mapping[str, str]] = {"activities": ACTIVITIES, "days": DAYS, "vo2max": VO2MAX}
 KEYS: Mapping[str, tuple[str, ...]] = {
     "activities": ("athlete_id", "activity_id"),

@@ -91,7 +91,7 @@ def _daily(days: pd.DataFrame, column: str) -> pd.Series:
     return pd.Series(values.where(values > 0).to_numpy(), index=pd.DatetimeIndex(rows["day"]))
 
 
-def _series_sport(series: dict[str, pd.Series], index: pd.DatetimeIndex) -> np.ndarray:
+def _series_sport(series: dict[str, pd.DataFrame], index: pd.DatetimeIndex) -> np.ndarray:
     running, cycling = (
         np.searchsorted(series[sport].index.to_numpy(), index.to_numpy(), side="right") for sport in SPORTS
     )

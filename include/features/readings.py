@@ -8,29 +8,36 @@ VOLATILITY_LAG_DAYS = 28
 VOLATILITY_TOLERANCE_DAYS = 7
 
 
-def one_series(vo2max: pd.DataFrame, sport: str) -> pd.Series:
-    """Readings of a sport by day, one a day: the precise one where there is one, else the last listed."""
+def one_series(vo2max: pd.DataFrame, sport: str) -> pd.DataFrame:
+    """Readings of a sport by day, one a day: the precise one where there is one, else the last listed.
+
+    Columns `vo2max` and `activity_vo2max` (what an activity of the day told by itself, NaN where none did).
+    """
     rows = vo2max[(vo2max["sport"] == sport) & (vo2max["vo2max"] > 0)].copy()
     rows["precise"] = rows["is_precise"].map(lambda value: str(value).lower() in ("true", "1", "1.0"))
     rows = rows.sort_values(["day", "precise"], kind="stable").drop_duplicates("day", keep="last")
-    return pd.Series(rows["vo2max"].astype(float).to_numpy(), index=pd.DatetimeIndex(rows["day"]), name="vo2max")
+    values = rows[["vo2max", "activity_vo2max"]].astype(float)
+    return values.set_axis(pd.DatetimeIndex(rows["day"]), axis="index")
 
 
-def reading_features(readings: pd.Series, days: pd.DatetimeIndex) -> pd.DataFrame:
+def reading_features(readings: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataFrame:
     """The reading features on every day of `days`, from the readings up to and including that day."""
     at = (readings.index.to_numpy() - np.datetime64("1970-01-01")).astype("timedelta64[D]").astype(np.int64)
-    value = readings.to_numpy()
+    value, number = readings["vo2max"].to_numpy(), np.arange(1.0, len(readings) + 1.0)
+    activity_gap = np.nan_to_num(readings["activity_vo2max"].to_numpy() - value)
     pairs, volatility = _volatility(at, value)
     table = pd.DataFrame(
         {
             "vo2max_last": value,
             "reading_step": np.diff(value, prepend=value[:1]),
+            "reading_activity_gap": activity_gap,
+            "reading_activity_gap_mean": np.cumsum(activity_gap) / number,
             "reading_mean_30d_gap": _window_mean(at, value, 30) - value,
             "reading_mean_90d_gap": _window_mean(at, value, 90) - value,
             "reading_mean_all_gap": _window_mean(at, value, 1_000_000) - value,
             "reading_volatility": volatility,
             "reading_pairs": pairs.astype(float),
-            "readings": np.arange(1.0, len(value) + 1.0),
+            "readings": number,
             "reading_history_days": (at - at[0] if len(at) else at).astype(float),
             "reading_day": at.astype(float),
         },

@@ -8,6 +8,7 @@ from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 INPUTS: dict[str, str] = {
     "own_mean": "mean of all readings less the last one (volatilities)",
     "last_step": "last reading less the one before it (volatilities)",
+    "activity_gap": "what the day's activity told less the last reading, beyond the usual (volatilities)",
     "reading_age": "months since the last reading",
     "volume": "hours of training a week against the usual (log, three weeks)",
     "frequency": "sessions of the sport a week against the usual (log, three weeks)",
@@ -19,6 +20,7 @@ INPUTS: dict[str, str] = {
 PRIOR: dict[str, float] = {
     "own_mean": 0.3,
     "last_step": -0.15,
+    "activity_gap": 0.4,
     "reading_age": -0.15,
     "volume": 0.3,
     "frequency": 0.2,
@@ -27,11 +29,14 @@ PRIOR: dict[str, float] = {
     "pause": -0.1,
 }
 """What each is expected to do before any data, in volatilities over 42 d: a reading falls back by a third of its gap to
-the own mean, a step is partly taken back, time without readings or runs costs, much and frequent training helps, more
-than usual helps. Rounded from simulated athletes (Banister's response, garmin.synthetic) and from four real ones."""
+the own mean, a step is partly taken back, the readings of days follow those of activities, time without readings or
+runs costs, much and frequent training helps, more than usual helps. Rounded from simulated athletes (Banister's
+response, garmin.synthetic) and from four real ones."""
 _MOST_VOLATILITIES, _MOST_STEP = 3.0, 2.0
 _CREDIBLE_DAYS = 90.0
 """History of readings with which their mean is half trusted: a mean of a few weeks is no usual level."""
+_CREDIBLE_READINGS = 30.0
+"""Readings with which the usual gap between what an activity and its day tell counts by half."""
 _MOST_DAYS, _MONTH_DAYS = 60.0, 30.0
 _HOLDING_HOURS, _HOLDING_SESSIONS = 2.5, 2.0
 """A week, usual until more is known of the athlete: 150 minutes (WHO guidelines on physical activity, 2020) and two
@@ -56,9 +61,12 @@ def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Ar
     trust = _share(column("reading_history_days"), _CREDIBLE_DAYS)
     told = _share(column("history_days"), _TOLD_DAYS)
     sessions, usual_sessions = (column(f"sport_sessions_{span}") * _WEEKS for span in ("21d", "mean"))
+    usual_gap = column("reading_activity_gap_mean") * _share(column("readings"), _CREDIBLE_READINGS)
+    activity_gap = column("reading_activity_gap") - usual_gap
     columns = (
         np.clip(column("reading_mean_all_gap") / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES) * trust,
         np.clip(column("reading_step") / volatility, -_MOST_STEP, _MOST_STEP),
+        np.clip(activity_gap / volatility, -_MOST_VOLATILITIES, _MOST_VOLATILITIES),
         np.minimum(column("reading_age_days"), _MOST_DAYS) / _MONTH_DAYS,
         _against_usual(column("training_hours_21d"), column("training_hours_mean"), _HOLDING_HOURS, told),
         _against_usual(sessions, usual_sessions, _HOLDING_SESSIONS * _WEEKS, told),
@@ -71,10 +79,10 @@ def design_matrix(features: Array, horizon_days: Array, volatility: Array) -> Ar
     return matrix
 
 
-def _share(days: Array, half_days: float) -> Array:
-    """What so long a history counts: nothing at first, one half with `half_days`, in the end all."""
-    known = np.maximum(days, 0.0)
-    share: Array = known / (known + half_days)
+def _share(history: Array, half: float) -> Array:
+    """What so long a history (days, readings) counts: nothing at first, one half with `half`, in the end all."""
+    known = np.maximum(history, 0.0)
+    share: Array = known / (known + half)
     return share
 
 

@@ -94,6 +94,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         OneOf("sport", VO2MAX_SPORTS),
         Known("vo2max"),
         Between("vo2max", 15, 95),
+        Between("activity_vo2max", 15, 95),
     ),
 }
 

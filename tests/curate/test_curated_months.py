@@ -133,6 +133,14 @@ def test_a_file_with_a_column_missing_is_refused() -> None:
         from_csv("days", b"athlete_id,day,resting_hr_bpm,hrv_ms,sleep_s,stress_avg,body_battery_max,body_battery_min\n")
 
 
+def test_a_file_from_before_a_column_was_is_read_with_it_unknown() -> None:
+    old = b"athlete_id,day,sport,vo2max,is_precise,device\nann,2025-05-01,running,50.3,True,33\n"
+    new = b"athlete_id,day,sport,vo2max,is_precise,activity_vo2max,device\nann,2025-06-01,running,51.3,True,52.0,33\n"
+    assert from_csv("vo2max", old)["activity_vo2max"].isna().all()
+    both = from_csv("vo2max", old, new)["activity_vo2max"]
+    assert both.isna().tolist() == [True, False] and both.dtype == "float64"
+
+
 def test_rows_are_written_in_one_order_whatever_order_they_have() -> None:
     frame = _tables().activities
     assert to_csv("activities", frame.iloc[::-1]) == to_csv("activities", frame)

@@ -139,9 +139,8 @@ def test_exported_activities_are_brought_from_centimetres_milliseconds_and_kiloj
         "is_manual": False,
         "source": "export",
     }
-    assert known(tables.vo2max) == [
-        {"day": "2025-05-01", "sport": "running", "vo2max": 50.0, "is_precise": False, "device": "33"}
-    ]
+    reading = {"vo2max": 50.0, "is_precise": False, "activity_vo2max": 50.0, "device": "33"}
+    assert known(tables.vo2max) == [{"day": "2025-05-01", "sport": "running", **reading}]
 
 
 def test_the_day_of_an_activity_is_the_local_one() -> None:

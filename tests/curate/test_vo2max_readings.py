@@ -54,11 +54,20 @@ def test_of_two_precise_values_the_later_document_wins() -> None:
     assert readings(curated(*documents)) == [(DAY, "running", 50.4, True)]
 
 
-def test_the_series_of_days_goes_before_what_activities_carry_and_keeps_their_device() -> None:
-    tables = curated([activity(vO2MaxValue=51.0, deviceId=33)], [{"generic": max_met(DAY, 50.3)}])
-    assert known(tables.vo2max) == [
-        {"day": DAY, "sport": "running", "vo2max": 50.3, "is_precise": True, "device": "33"}
-    ]
+def test_the_series_of_days_goes_before_what_activities_carry_which_stays_beside_it() -> None:
+    early = activity(1, vO2MaxValue=49.0, deviceId=33, startTimeLocal=f"{DAY} 06:00:00")
+    late = activity(2, vO2MaxValue=51.0, deviceId=33, startTimeLocal=f"{DAY} 18:00:00")
+    tables = curated([late, early], [{"generic": max_met(DAY, 50.3)}])
+    expected = {"vo2max": 50.3, "is_precise": True, "activity_vo2max": 51.0, "device": "33"}
+    assert known(tables.vo2max) == [{"day": DAY, "sport": "running", **expected}]
+
+
+def test_a_day_without_a_value_of_an_activity_has_nothing_beside_its_reading() -> None:
+    tables = curated(
+        [activity(1), activity(2, "cycling", vO2MaxValue=54.0)], [{"generic": max_met("2025-05-03", 50.3)}]
+    )
+    told = {(row["day"], row["sport"]): row.get("activity_vo2max") for row in known(tables.vo2max)}
+    assert told == {(DAY, "cycling"): 54.0, ("2025-05-03", "running"): None}
 
 
 def test_the_last_activity_of_a_day_tells_its_reading() -> None:

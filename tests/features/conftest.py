@@ -42,7 +42,7 @@ DAY_COLUMNS = [
     "steps",
     "weight_kg",
 ]
-READING_COLUMNS = ["athlete_id", "day", "sport", "vo2max", "is_precise", "device"]
+READING_COLUMNS = ["athlete_id", "day", "sport", "vo2max", "is_precise", "activity_vo2max", "device"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def random_frames(seed: int, length_days: int = 150) -> Frames:
             "sport": rng.choice(["running", "cycling"]),
             "vo2max": float(rng.integers(45, 55)),
             "is_precise": False,
+            "activity_vo2max": rng.choice([np.nan, 49.0, 52.0]),
         }
         for day in worn
         if rng.random() < 0.3

@@ -13,8 +13,8 @@ def run(day, load=100.0, **more):
     return {"day": day, "sport": "running", "duration_s": 3600.0, "training_load": load, **more}
 
 
-def reading(day, value, sport="running", precise=False):
-    return {"day": day, "sport": sport, "vo2max": value, "is_precise": precise}
+def reading(day, value, sport="running", precise=False, of_activity=None):
+    return {"day": day, "sport": sport, "vo2max": value, "is_precise": precise, "activity_vo2max": of_activity}
 
 
 @settings(max_examples=25, deadline=None)
@@ -141,6 +141,15 @@ def test_the_last_step_of_the_readings(make):
         make(vo2max=[reading("2024-01-01", 50), reading("2024-01-04", 52), reading("2024-01-05", 51)])
     )
     assert list(rows["reading_step"]) == [0, 0, 0, 2, -1]
+
+
+def test_what_activities_told_against_the_readings(make):
+    first, *others = [("2024-01-01", 50, 48.0), ("2024-01-04", 52, None), ("2024-01-05", 51, 52.0)]
+    rows = build_features(make(vo2max=[reading(*first[:2], of_activity=first[2])]))
+    assert list(rows["reading_activity_gap"]) == list(rows["reading_activity_gap_mean"]) == [-2]
+    rows = build_features(make(vo2max=[reading(day, value, of_activity=told) for day, value, told in (first, *others)]))
+    assert list(rows["reading_activity_gap"]) == [-2, -2, -2, 0, 1]
+    assert list(rows["reading_activity_gap_mean"]) == pytest.approx([-2, -2, -2, -1, -1 / 3])
 
 
 def test_load_sources(make):

@@ -4,6 +4,14 @@ import pytest
 
 from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SPORT
 
+NOISE = (
+    *(f"load_{days}d" for days in (7, 14, 28)),
+    *("load_balance", "load_ramp_7d", "load_measured_share", "load_trimp_share"),
+    *("history_days", "days_since_activity", "days_since_sport"),
+    *("resting_hr_7d", "resting_hr_7d_vs_60d", "hrv_7d_vs_60d", "weight_kg"),
+)
+"""Features that have nothing to do with the readings."""
+
 
 def feature_rows(athletes=6, days=900, seed=1, every=4, start="2022-01-01", reverting=0.0) -> pd.DataFrame:
     """Feature rows of athletes whose fitness wanders; by as much as `reverting` it swings about it and comes back."""
@@ -26,9 +34,12 @@ def _one(name, days, rng, every, start, reverting):
     last = np.where(position >= 0, value[reading[np.maximum(position, 0)]], np.nan)
     readings = pd.Series(np.nan, index=range(days))
     readings.iloc[reading] = value[reading]
-    frame = pd.DataFrame({column: rng.normal(size=days) for column in NAMES})
+    frame = pd.DataFrame(index=range(days), columns=list(NAMES), dtype=float)
+    for column in NOISE:
+        frame[column] = rng.normal(size=days)
     frame["vo2max_last"] = last
     frame["reading_step"] = readings.dropna().diff().reindex(range(days)).ffill().fillna(0.0)
+    frame["reading_activity_gap"] = frame["reading_activity_gap_mean"] = 0.0
     frame["reading_age_days"] = np.where(position >= 0, np.arange(days) - reading[np.maximum(position, 0)], np.nan)
     for window in (30, 90):
         frame[f"reading_mean_{window}d_gap"] = readings.rolling(window, min_periods=1).mean().ffill() - last

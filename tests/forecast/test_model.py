@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.features.schema import NAMES
+from include.features.schema import NAMES, SCHEMA_VERSION
 from include.forecast import trees
 from include.forecast.design import INPUTS, PRIOR, design_matrix
 from include.forecast.distribution import crps
@@ -69,6 +69,19 @@ def test_more_and_more_frequent_training_than_usual_is_never_expected_to_cost():
         assert expected(name, np.array([10.0]), 10.0, 1e9)[0] == pytest.approx(0, abs=1e-6)
 
 
+def test_what_activities_tell_beyond_their_usual_gap_is_expected_of_the_next_readings():
+    def expected(gap, usual, readings):
+        features = np.full((1, len(NAMES)), np.nan)
+        for name, value in (("gap", gap), ("gap_mean", usual)):
+            features[:, NAMES.index(f"reading_activity_{name}")] = value
+        features[:, NAMES.index("readings")] = readings
+        return (design_matrix(features, np.array([42.0]), np.ones(1)) @ np.array(list(PRIOR.values()))).item()
+
+    assert expected(-2.0, 0.0, 100) == -expected(2.0, 0.0, 100) < 0
+    assert expected(-1.0, -1.0, 1e9) == pytest.approx(0, abs=1e-6)
+    assert expected(-1.0, -1.0, 1) < expected(-1.0, -1.0, 30) < 0
+
+
 def test_reversion_that_is_there_is_found(forecaster, folds):
     assert gain(forecaster, folds[1].where(folds[1].horizon_days >= 15)) > 0.1
 
@@ -119,7 +132,9 @@ def test_a_saved_forecaster_answers_the_same(forecaster, folds, tmp_path):
 def test_an_artifact_of_another_schema_is_refused(forecaster, tmp_path):
     forecaster.save(tmp_path)
     text = (tmp_path / "forecaster.json").read_text()
-    (tmp_path / "forecaster.json").write_text(text.replace('"schema_version": 3', '"schema_version": 99'))
+    (tmp_path / "forecaster.json").write_text(
+        text.replace(f'"schema_version": {SCHEMA_VERSION}', '"schema_version": 99')
+    )
     with pytest.raises(ForecasterError, match="feature schema 99"):
         load(tmp_path)
     (tmp_path / "forecaster.json").write_text(text)
@@ -160,7 +175,8 @@ def test_unknown_features_count_as_nothing_out_of_the_usual():
 def test_no_feature_however_odd_makes_an_input_without_bounds(values):
     matrix = design_matrix(np.array([values]), np.array([42.0]), np.ones(1))
     assert np.isfinite(matrix).all()
-    assert np.abs(matrix[:, [0, 1, 3, 4, 5, 6]]).max() <= 3.0
+    without_end = [list(INPUTS).index(name) for name in ("reading_age", "pause")]
+    assert np.abs(np.delete(matrix, without_end, axis=1)).max() <= 3.0
 
 
 def test_the_prior_gives_way_to_evidence():
