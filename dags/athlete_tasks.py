@@ -101,8 +101,7 @@ def features(batch: Json) -> int:
     from include.curate import read_tables
     from include.features.build import build_features
     from include.features.history import history_document
-    from include.features.schema import EVENT_TIME
-    from include.features.store import put_rows
+    from include.features.store import put_rows, rows_to_put
     from include.garmin.planning import Batch
     from include.lake import history_key
     from plugins.operators.aws import client
@@ -118,7 +117,7 @@ def features(batch: Json) -> int:
             return "no data, so no features"
         body = json.dumps(history_document(tables, rows)).encode()
         s3.put_object(Bucket=bucket, Key=history_key(athlete), Body=body, ContentType="application/json")
-        new = rows if of.days[0] is None else rows[rows[EVENT_TIME] >= f"{of.days[0]}"]
+        new = rows_to_put(runtime, settings().feature_group, rows, of.days[0])
         put += put_rows(runtime, settings().feature_group, new)
         return f"{len(new)} rows put"
 

@@ -63,7 +63,8 @@ def garmin_ingest() -> None:
     ### What it does
     Every day, for every athlete of `config/athletes.json`: fetch the day and the three before it (after an outage also
     the days that were missed) → keep the answers in `raw/` → write the tables of the months concerned → check them →
-    put the features. By hand without dates: all that the source holds. History by month: `garmin_backfill`.
+    put the features of these days, and of earlier ones that the feature group lacks (it is new, or puts broke off). By
+    hand without dates: all that the source holds. History by month: `garmin_backfill`.
 
     ### When it fails
     * The message of `verdict` names each failed athlete, the step and the reason; the label of the batch in the grid

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES, OPTIONAL, RECORD_ID, TEXT_COLUMNS
 
+PUTS_AT_ONCE = 4
 _STORE_COLUMNS = ("write_time", "api_invocation_time", "is_deleted")
 
 
@@ -24,8 +25,24 @@ def to_record(row: Mapping[str, Any]) -> list[dict[str, str]]:
     return record
 
 
-def put_rows(client: Any, feature_group: str, frame: pd.DataFrame, threads: int = 4) -> int:
-    """Put every row of a feature frame; returns how many. Putting a row again is harmless: the latest put counts.
+def rows_to_put(client: Any, feature_group: str, frame: pd.DataFrame, first_day: date | None) -> pd.DataFrame:
+    """An athlete's rows from `first_day` on (None: all), and any before it that the group does not have yet.
+
+    A group of a new feature schema has none of an athlete's rows; one into which puts broke off lacks the last of them.
+    """
+    if first_day is None or frame.empty:
+        return frame
+    newest = latest(client, feature_group, str(frame[RECORD_ID].iloc[0]))
+    if newest is None:
+        return frame
+    put_until = date.fromisoformat(newest[EVENT_TIME][:10]) - timedelta(days=PUTS_AT_ONCE)
+    return frame[frame[EVENT_TIME] >= f"{min(first_day, put_until)}"]
+
+
+def put_rows(client: Any, feature_group: str, frame: pd.DataFrame) -> int:
+    """Put every row of a feature frame, in its order and PUTS_AT_ONCE side by side; returns how many.
+
+    Putting a row again is harmless: the latest put counts.
 
     Args:
         client: a boto3 `sagemaker-featurestore-runtime` client (thread-safe).
@@ -38,7 +55,7 @@ def put_rows(client: Any, feature_group: str, frame: pd.DataFrame, threads: int 
     def put(record: list[dict[str, str]]) -> None:
         client.put_record(FeatureGroupName=feature_group, Record=record)
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    with ThreadPoolExecutor(max_workers=PUTS_AT_ONCE) as pool:
         return sum(1 for _ in pool.map(put, records))
 
 

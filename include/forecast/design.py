@@ -8,7 +8,7 @@ from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 INPUTS: dict[str, str] = {
     "own_mean": "mean of all readings less the last one (volatilities)",
     "last_step": "last reading less the one before it (volatilities)",
-    "activity_gap": "what the day's activity told less the last reading, beyond the usual (volatilities)",
+    "activity_gap": "what the day's activity told less the last reading, beyond the usual",
     "reading_age": "months since the last reading",
     "volume": "hours of training a week against the usual (log, three weeks)",
     "frequency": "sessions of the sport a week against the usual (log, three weeks)",

@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
 
 from include.features.build import build_features
 from include.features.schema import COLUMNS
-from include.features.store import latest, put_rows, read_offline, to_record
+from include.features.store import PUTS_AT_ONCE, latest, put_rows, read_offline, rows_to_put, to_record
 from tests.features.conftest import random_frames
 
 NOON = pd.Timestamp("2024-06-01T12:00:00Z")
@@ -20,7 +20,11 @@ class Runtime:
         self.records.append({item["FeatureName"]: item["ValueAsString"] for item in Record})
 
     def get_record(self, FeatureGroupName, RecordIdentifierValueAsString):
-        return {}
+        mine = [record for record in self.records if record["athlete_id"] == RecordIdentifierValueAsString]
+        if not mine:
+            return {}
+        newest = max(mine, key=lambda record: record["event_time"])
+        return {"Record": [{"FeatureName": name, "ValueAsString": value} for name, value in newest.items()]}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,24 @@ def test_every_row_is_put_and_unknown_features_are_left_out(rows):
     first = next(record for record in client.records if record["event_time"] == rows["event_time"].iloc[0])
     assert "load_42d" not in first
     assert float(first["history_days"]) == 0
-    assert latest(client, "group", "x") is None
+    assert latest(client, "group", "x")["event_time"] == rows["event_time"].iloc[-1]
+    assert latest(client, "group", "nobody") is None
+
+
+def test_a_run_puts_its_days_and_all_that_the_group_lacks_before_them(rows):
+    client, last = Runtime(), date.fromisoformat(rows["event_time"].iloc[-1][:10])
+
+    def to_put(days_before_the_last):
+        return len(rows_to_put(client, "group", rows, last - timedelta(days=days_before_the_last)))
+
+    assert to_put(3) == len(rows)  # the group is new
+    put_rows(client, "group", rows.iloc[:-20])  # and the puts broke off
+    assert to_put(3) == 20 + 1 + PUTS_AT_ONCE
+    assert to_put(100) == 101
+    put_rows(client, "group", rows)
+    assert to_put(10) == 11
+    assert len(rows_to_put(client, "group", rows, None)) == len(rows)
+    assert rows_to_put(client, "group", rows.iloc[:0], last).empty
 
 
 def test_numbers_keep_every_digit(rows):
