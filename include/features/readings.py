@@ -24,7 +24,7 @@ def reading_features(readings: pd.DataFrame, days: pd.DatetimeIndex) -> pd.DataF
     """The reading features on every day of `days`, from the readings up to and including that day."""
     at = (readings.index.to_numpy() - np.datetime64("1970-01-01")).astype("timedelta64[D]").astype(np.int64)
     value, number = readings["vo2max"].to_numpy(), np.arange(1.0, len(readings) + 1.0)
-    activity_gap = np.nan_to_num(readings["activity_vo2max"].to_numpy() - value)
+    activity_gap = (readings["activity_vo2max"] - readings["vo2max"]).ffill().fillna(0.0).to_numpy()
     pairs, volatility = _volatility(at, value)
     table = pd.DataFrame(
         {

@@ -29,7 +29,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("vo2max_last", "ml/kg/min", "the last reading of the athlete's series"),
     Feature("reading_age_days", "d", "days since the last reading; 0 = a reading was made that day"),
     Feature("reading_step", "ml/kg/min", "the last reading minus the one before it; 0 while there is one"),
-    Feature("reading_activity_gap", "ml/kg/min", "what an activity of that day told, minus the reading; 0 if none"),
+    Feature("reading_activity_gap", "ml/kg/min", "what that day's activity told, minus the reading; else as before"),
     Feature("reading_activity_gap_mean", "ml/kg/min", "mean of reading_activity_gap over the readings so far"),
     Feature("reading_mean_30d_gap", "ml/kg/min", "mean of the readings in the 30 d up to the last one, minus the last"),
     Feature("reading_mean_90d_gap", "ml/kg/min", "mean of the readings in the 90 d up to the last one, minus the last"),

@@ -10,8 +10,8 @@ from include.forecast.distribution import Predictive
 from include.forecast.groups import leave_out
 from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 from include.forecast.intervals import Bands, calibrate
-from include.forecast.model import MAX_SCALED_CHANGE, row_weights, shrink, solve_for
-from include.forecast.rows import Rows
+from include.forecast.model import MAX_SCALED_CHANGE, solve_for
+from include.forecast.rows import Rows, athlete_weights
 from include.forecast.volatility import Pooling
 
 PLAIN_PERSISTENCE = "plain_persistence"
@@ -46,7 +46,8 @@ def fit_baselines(rows: Rows, pooling: Pooling, load_is_known: bool = False) -> 
     """All baselines by name, fitted and calibrated on `rows` (out of fold where there is something to fit)."""
 
     def linear(inputs: Callable[[Rows], Array]) -> Baseline:
-        volatility, columns, weight = rows.volatility(pooling), inputs(rows), row_weights(rows)
+        volatility, columns = rows.volatility(pooling), inputs(rows)
+        weight = athlete_weights(rows.athlete, rows.origin_day)
         target = np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE)
         coefficients = solve_for(rows, columns, target, weight)
         scaled = np.zeros(len(rows))
@@ -54,9 +55,9 @@ def fit_baselines(rows: Rows, pooling: Pooling, load_is_known: bool = False) -> 
             scaled[judged] = columns[judged] @ solve_for(rows, columns, target, weight, known)
 
         def change(asked: Rows) -> Array:
-            return inputs(asked) @ coefficients * shrink(asked.horizon_days) * asked.volatility(pooling)
+            return inputs(asked) @ coefficients * asked.volatility(pooling)
 
-        error = rows.change - scaled * shrink(rows.horizon_days) * volatility
+        error = rows.change - scaled * volatility
         return Baseline(change, calibrate(error, rows, None))
 
     def fixed(change: Callable[[Rows], Array]) -> Baseline:

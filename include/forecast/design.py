@@ -20,7 +20,7 @@ INPUTS: dict[str, str] = {
 PRIOR: dict[str, float] = {
     "own_mean": 0.3,
     "last_step": -0.15,
-    "activity_gap": 0.4,
+    "activity_gap": 0.5,
     "reading_age": -0.15,
     "volume": 0.3,
     "frequency": 0.2,

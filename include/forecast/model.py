@@ -1,10 +1,9 @@
-"""The forecaster's mean: a linear core, trees on top where they pay, little of either in the first week."""
+"""The forecaster's mean: a linear core, trees on top where they pay."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from include.forecast import trees
 from include.forecast.design import INPUTS, PRIOR, design_matrix
@@ -36,7 +35,7 @@ class ChangeModel:
         scaled = design_matrix(features, horizon_days, volatility) @ self.coefficients
         if self.booster.num_boosted_rounds():
             scaled = trees.predict(self.booster, trees.tree_inputs(features, horizon_days, volatility), scaled)
-        change: Array = scaled * shrink(horizon_days) * volatility
+        change: Array = scaled * volatility
         return change
 
 
@@ -49,37 +48,22 @@ class Fitted:
     notes: tuple[str, ...]
 
 
-def shrink(horizon_days: npt.ArrayLike) -> Array:
-    """Weight of the model against persistence: grows from 0 today to 1 in a week. Within days readings hardly move."""
-    weight: Array = np.clip(np.asarray(horizon_days, dtype=float) / 7.0, 0.0, 1.0)
-    return weight
-
-
-def row_weights(rows: Rows) -> Array:
-    """Athletes count the same (rows.athlete_weights), over the rows on which the model has weight."""
-    weight = shrink(rows.horizon_days)
-    counted = weight > 0
-    weight[counted] *= athlete_weights(rows.athlete[counted], rows.origin_day[counted])
-    return weight
-
-
 def solve_for(
     rows: Rows, inputs: Array, target: Array, weight: Array, mask: Mask | None = None, prior: Array | None = None
 ) -> Array:
     """Coefficients from the rows of a mask, held to the prior as far as they are little evidence."""
-    known = weight > 0 if mask is None else mask & (weight > 0)
+    known = slice(None) if mask is None else mask
     windows = windows_by_athlete(rows.athlete[known], rows.origin_day[known])
     return solve(inputs[known], target[known], weight[known], penalty(float(windows.sum()), len(windows)), prior)
 
 
 def fit(rows: Rows, pooling: Pooling, seed: int) -> Fitted:
     """Core and trees; the same rows and seed give the same bytes. With too few rows the model is persistence."""
-    weight, volatility = row_weights(rows), rows.volatility(pooling)
+    weight, volatility = athlete_weights(rows.athlete, rows.origin_day), rows.volatility(pooling)
     inputs = design_matrix(rows.features, rows.horizon_days, volatility)
     target = np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE)
-    usable = int((weight > 0).sum())
-    if usable < FEWEST_ROWS:
-        note = f"no model: {usable} training rows, it needs {FEWEST_ROWS}; persistence answers"
+    if len(rows) < FEWEST_ROWS:
+        note = f"no model: {len(rows)} training rows, it needs {FEWEST_ROWS}; persistence answers"
         return Fitted(persistence(seed), np.zeros(len(rows)), (note,))
     problem = trees.Problem(target, weight)
     prior = np.array(list(PRIOR.values()))
@@ -88,8 +72,7 @@ def fit(rows: Rows, pooling: Pooling, seed: int) -> Fitted:
         core[judged] = inputs[judged] @ solve_for(rows, inputs, target, weight, known, prior)
     coefficients = np.round(solve_for(rows, inputs, target, weight, prior=prior), 9)
     booster, out_of_fold, note = _trees(rows, volatility, core, problem, seed, inputs @ coefficients)
-    grown = shrink(rows.horizon_days) * volatility
-    return Fitted(ChangeModel(coefficients, booster), out_of_fold * grown, (note,))
+    return Fitted(ChangeModel(coefficients, booster), out_of_fold * volatility, (note,))
 
 
 def _trees(

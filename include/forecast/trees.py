@@ -128,8 +128,7 @@ def ahead_in_time(rows: Rows, volatility: Array, core: Array, problem: Problem, 
 
 def gain(rows: Rows, core: Array, both: Array, problem: Problem, judged: Mask, seed: int) -> tuple[float, float]:
     """Share of the core's squared error that trees take away, athletes counting the same, and its 95 % lower bound."""
-    counted = judged & (problem.weight > 0)
-    before, after = (by_athlete((problem.target - one)[counted] ** 2, rows.athlete[counted]) for one in (core, both))
+    before, after = (by_athlete((problem.target - one)[judged] ** 2, rows.athlete[judged]) for one in (core, both))
     shares = resample(len(before), seed)
     low = float(np.quantile(1.0 - (shares @ after) / (shares @ before), 0.025))
     return float(1.0 - after.mean() / before.mean()), low

@@ -148,8 +148,9 @@ def test_what_activities_told_against_the_readings(make):
     rows = build_features(make(vo2max=[reading(*first[:2], of_activity=first[2])]))
     assert list(rows["reading_activity_gap"]) == list(rows["reading_activity_gap_mean"]) == [-2]
     rows = build_features(make(vo2max=[reading(day, value, of_activity=told) for day, value, told in (first, *others)]))
-    assert list(rows["reading_activity_gap"]) == [-2, -2, -2, 0, 1]
-    assert list(rows["reading_activity_gap_mean"]) == pytest.approx([-2, -2, -2, -1, -1 / 3])
+    assert list(rows["reading_activity_gap"]) == [-2, -2, -2, -2, 1]
+    assert list(rows["reading_activity_gap_mean"]) == pytest.approx([-2, -2, -2, -2, -1])
+    assert (build_features(make(vo2max=[reading("2024-01-04", 52)]))["reading_activity_gap"] == 0).all()
 
 
 def test_load_sources(make):
