@@ -19,7 +19,7 @@ def calibration(forecaster: Forecaster, served_by: Mapping[str, str], rows: Rows
 
     Athletes count the same; a bucket without rows is left out.
     """
-    told, bucket = forecaster.served(served_by, rows), bucket_index(rows.horizon_days)
+    told, bucket = forecaster.served(served_by, rows.features, rows.horizon_days), bucket_index(rows.horizon_days)
     inside = np.abs(rows.change - told.mean)[:, None] <= told.half_width[:, _SHOWN] + 1e-9
     curves = {}
     for index, name in enumerate(BUCKETS):

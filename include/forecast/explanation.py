@@ -1,6 +1,5 @@
 """What drives the forecasts of an evaluation, and a few of them drawn out: associations, for people to look at."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,7 @@ def cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> dict
     """
     if not len(rows):
         return {"typical": [], "worst": []}
-    score = crps(forecaster.served(served_by, rows), rows.change)
+    score = crps(forecaster.served(served_by, rows.features, rows.horizon_days), rows.change)
     _, athlete, count = np.unique(rows.athlete, return_inverse=True, return_counts=True)
     ranked = np.split(np.lexsort((score, athlete)), np.cumsum(count)[:-1])
     middle = sorted((int(mine[len(mine) // 2]) for mine in ranked), key=lambda index: float(score[index]))
@@ -59,8 +58,8 @@ def cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> dict
 
 def _case(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, index: int, score: Array) -> dict[str, Any]:
     same = (rows.athlete == rows.athlete[index]) & (rows.origin_day == rows.origin_day[index])
-    one, days = rows.where(np.full(len(_EXAMPLE_DAYS), index)), np.array(_EXAMPLE_DAYS, dtype=float)
-    told = forecaster.served(served_by, replace(one, horizon_days=days))
+    days = np.array(_EXAMPLE_DAYS, dtype=float)
+    told = forecaster.served(served_by, rows.features[np.full(len(days), index)], days)
     return {
         "athlete": str(rows.athlete[index]),
         "origin_day": str(rows.origin_day[index]),

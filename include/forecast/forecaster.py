@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from include.features.schema import NAMES, SCHEMA_VERSION
 from include.forecast.design import INPUTS
-from include.forecast.distribution import Predictive
+from include.forecast.distribution import LEVELS, Predictive
 from include.forecast.horizon import BUCKETS, Array, bucket_index, growth
 from include.forecast.intervals import Bands
 from include.forecast.model import ChangeModel
@@ -77,15 +78,24 @@ class Forecaster:
             is_whole(rows.features[:, _LAST_READING]),
         )
 
-    def served(self, served_by: Mapping[str, str], rows: Rows) -> Predictive:
-        """The distributions of what answers the bucket of each row."""
-        answers = np.array([served_by[name] == FORECASTER for name in BUCKETS])[bucket_index(rows.horizon_days)]
-        told, plain = (self.predictive(method, rows) for method in (FORECASTER, PERSISTENCE))
+    def served(self, served_by: Mapping[str, str], features: Array, horizon_days: Array) -> Predictive:
+        """The distributions of what answers the bucket of each horizon."""
+        change = self.change(FORECASTER, features, horizon_days)
         return Predictive(
-            np.where(answers, told.mean, plain.mean),
-            np.where(answers[:, None], told.half_width, plain.half_width),
-            rows.is_whole,
+            np.where(is_by_forecaster(served_by, horizon_days), change, 0.0),
+            self._served_half_width(served_by, features, horizon_days),
+            is_whole(features[:, _LAST_READING]),
         )
+
+    def _served_half_width(self, served_by: Mapping[str, str], features: Array, horizon_days: Array) -> Array:
+        """A later day never has a narrower band, also where another method answers it."""
+        bucket = bucket_index(horizon_days)
+        widest = np.zeros((len(horizon_days), len(LEVELS)))
+        for index, (name, (_, end)) in enumerate(BUCKETS.items()):
+            until = np.minimum(horizon_days, end) if index < len(BUCKETS) - 1 else horizon_days
+            width = self.half_width(served_by[name], features, until)
+            widest = np.where((bucket >= index)[:, None], np.maximum(widest, width), widest)
+        return widest
 
     def save(self, directory: Path) -> None:
         """Write `forecaster.json` (core, bands, scale) and `xgboost-model` (UBJSON; without trees where none pay)."""
@@ -103,6 +113,12 @@ class Forecaster:
             "load_effect": self.effect.to_json(),
             "about": dict(self.about),
         }
+
+
+def is_by_forecaster(served_by: Mapping[str, str], horizon_days: Array) -> npt.NDArray[np.bool_]:
+    """Which horizons the forecaster answers; the others are persistence's."""
+    answers: npt.NDArray[np.bool_] = np.array([served_by[name] == FORECASTER for name in BUCKETS])
+    return answers[bucket_index(horizon_days)]
 
 
 def row_scale(rows: Rows, pooling: Pooling) -> Array:

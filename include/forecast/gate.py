@@ -118,17 +118,21 @@ def judge_what_if(planned: Scores, shuffled: Scores, usual: Scores, rows: Rows, 
     equal, shares = np.full((1, count), 1.0 / count), resample(count, seed)
     gain, low = float(skill(told, plain, equal)[0]), interval(skill(told, plain, shares)).low
     placebo = float(skill(mixed, plain, equal)[0])
-    said = f"knowing the load ahead changes the CRPS by {-gain:+.1%} (95 % bound {-low:+.1%})"
+    said = f"forecasts that knew the load ahead were {_better(gain)} (CRPS; 95 % bound: {_better(low)})"
     if low <= 0:
         return {"enabled": False, "reason": f"{OFF}: {said}"}
     if placebo > gain / 2.0:
-        return {"enabled": False, "reason": f"{OFF}: {said}, and the loads of other days do so by {-placebo:+.1%}"}
+        return {"enabled": False, "reason": f"{OFF}: {said}, and with the loads of other days {_better(placebo)}"}
     return {"enabled": True, "reason": f"an association, not an effect of training: {said}"}
+
+
+def _better(gain: float) -> str:
+    return f"{abs(gain):.1%} {'better' if gain > 0 else 'worse'}"
 
 
 def served_crps(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Array:
     """CRPS of each row under what answers its bucket."""
-    return crps(forecaster.served(served_by, rows), rows.change)
+    return crps(forecaster.served(served_by, rows.features, rows.horizon_days), rows.change)
 
 
 def worse_than_champion(candidate: Array, champion: Array, rows: Rows, seed: int) -> list[str]:

@@ -65,7 +65,7 @@ def _regression_metrics(forecaster: Forecaster, served_by: dict[str, str], rows:
     names = ("mae", "mse", "rmse", "r2")
     if not len(rows):
         return {name: {"value": None, "standard_deviation": None} for name in names}
-    error = rows.change - forecaster.served(served_by, rows).mean
+    error = rows.change - forecaster.served(served_by, rows.features, rows.horizon_days).mean
     parts = [by_athlete(value, rows.athlete) for value in (np.abs(error), error**2, rows.change, rows.change**2)]
     count = len(parts[0])
     value = _metrics(np.full((1, count), 1.0 / count), *parts)

@@ -20,9 +20,10 @@ from include.forecast.forecaster import (
     WHAT_IF,
     Forecaster,
     all_persistence,
+    is_by_forecaster,
     load,
 )
-from include.forecast.horizon import BUCKETS, MAX_HORIZON_DAYS, Array, bucket_index
+from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 from include.forecast.what_if import plan_mean
 
 GATE_FILE = "gate.json"
@@ -113,8 +114,8 @@ def predict_fn(instances: list[Instance], model: Served) -> dict[str, Any]:
     counts = [len(instance.horizons) for instance in instances]
     features = np.repeat(np.array([instance.vector for instance in instances]), counts, axis=0)
     horizon = np.array([day for instance in instances for day in instance.horizons], dtype=float)
-    values, trees = _answers(model, features, horizon)
-    columns = [np.round(values, 3).tolist(), horizon.astype(int).tolist(), trees.tolist()]
+    values, by_forecaster = _answers(model, features, horizon), is_by_forecaster(model.served_by, horizon)
+    columns = [np.round(values, 3).tolist(), horizon.astype(int).tolist(), by_forecaster.tolist()]
     flat = [
         {
             "horizon_days": day,
@@ -123,9 +124,9 @@ def predict_fn(instances: list[Instance], model: Served) -> dict[str, Any]:
             "high_80": row[2],
             "low_90": row[3],
             "high_90": row[4],
-            "served_by": FORECASTER if by_trees else PERSISTENCE,
+            "served_by": FORECASTER if is_forecaster else PERSISTENCE,
         }
-        for row, day, by_trees in zip(*columns, strict=True)
+        for row, day, is_forecaster in zip(*columns, strict=True)
     ]
     ends = np.cumsum(counts).tolist()
     for instance, end in zip(instances, ends, strict=True):
@@ -139,19 +140,11 @@ def predict_fn(instances: list[Instance], model: Served) -> dict[str, Any]:
     }
 
 
-def _answers(model: Served, features: Array, horizon: Array) -> tuple[Array, np.ndarray]:
-    """Expected value, 80 % and 90 % band of each row, and which rows the trees answer."""
-    names = list(BUCKETS)
-    trees = np.array([model.served_by[name] == FORECASTER for name in names])[bucket_index(horizon)]
-    values = np.empty((len(horizon), 5))
-    for method, mine in ((FORECASTER, trees), (PERSISTENCE, ~trees)):
-        if not mine.any():
-            continue
-        mean = features[mine, _LAST_READING] + model.forecaster.change(method, features[mine], horizon[mine])
-        half = model.forecaster.half_width(method, features[mine], horizon[mine])[:, -2:]
-        bands = [mean - half[:, 0], mean + half[:, 0], mean - half[:, 1], mean + half[:, 1]]
-        values[mine] = np.column_stack([mean, *bands])
-    return values, trees
+def _answers(model: Served, features: Array, horizon: Array) -> Array:
+    """Expected value, 80 % and 90 % band of each row."""
+    told = model.forecaster.served(model.served_by, features, horizon)
+    mean, (half_80, half_90) = features[:, _LAST_READING] + told.mean, told.half_width[:, -2:].T
+    return np.column_stack([mean, mean - half_80, mean + half_80, mean - half_90, mean + half_90])
 
 
 def _differences(model: Served, features: Array, horizon: Array, weekly_load: list[float]) -> list[dict[str, float]]:

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 import math
 
@@ -50,12 +51,15 @@ def test_an_answer_for_each_day_says_who_gave_it(model):
     assert answer["model"]["what_if"]["enabled"] is False
 
 
-def test_bands_never_narrow_with_the_horizon(model):
-    for served_by in (PERSISTENCE, FORECASTER):
-        only = dataclasses.replace(model, served_by=dict.fromkeys(model.served_by, served_by))
-        days = ask(only, {"features": FEATURES, "horizons": ALL_DAYS})["predictions"][0]
-        widths = [day["high_90"] - day["low_90"] for day in days]
-        assert np.all(np.diff(widths) >= -0.003)
+def test_bands_never_narrow_with_the_horizon_whatever_answers_it(model):
+    for methods in itertools.product((PERSISTENCE, FORECASTER), repeat=len(model.served_by)):
+        mixed = dataclasses.replace(model, served_by=dict(zip(model.served_by, methods, strict=True)))
+        days = ask(mixed, {"features": FEATURES, "horizons": ALL_DAYS})["predictions"][0]
+        for level in ("80", "90"):
+            widths = [day[f"high_{level}"] - day[f"low_{level}"] for day in days]
+            assert np.all(np.diff(widths) >= -0.003), methods
+        alone = ask(mixed, {"features": FEATURES, "horizons": [30]})["predictions"][0]
+        assert alone == [days[29]]
 
 
 def test_a_batch_is_its_instances(model):
