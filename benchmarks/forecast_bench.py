@@ -21,7 +21,7 @@ from include.curate import Tables, curate
 from include.curate.store import from_csv
 from include.curate.tables import COLUMNS
 from include.features.build import build_features
-from include.garmin.document import StoredDocument
+from include.garmin.document import SourceError, StoredDocument
 from include.garmin.open import open_source
 
 ROOT = Path(__file__).parents[1]
@@ -33,9 +33,16 @@ POOL_PREFIX = "pool-"
 
 
 def features_of(place: str, prefix: str = "") -> pd.DataFrame:
-    """Feature rows of all athletes of a folder or source; athletes' names are given the prefix."""
+    """Feature rows of all athletes of a folder or source; athletes' names are given the prefix.
+
+    Raises:
+        SourceError: there is no such place, or no athlete in it with a reading or an activity.
+    """
     parts = [build_features(_named(tables, prefix + athlete)) for athlete, tables in tables_of(place)]
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+    found = [part for part in parts if len(part)]
+    if not found:
+        raise SourceError(f"no athlete of {place} has a reading or an activity")
+    return pd.concat(found, ignore_index=True)
 
 
 def tables_of(place: str) -> Iterator[tuple[str, Tables]]:
@@ -122,7 +129,10 @@ def main() -> None:
     parser.add_argument("--pool", help="a folder or source of athletes to learn from, who are never scored")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    print_table(run(options.data, options.holdout, options.pool, options.results))
+    try:
+        print_table(run(options.data, options.holdout, options.pool, options.results))
+    except SourceError as error:
+        parser.exit(2, f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ import pandas as pd
 from include.features.load import activity_loads
 from include.features.readings import SPORTS, one_series, reading_features
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES, RECORD_ID, SPORT
+from include.features.traces import lacks_activities, load_is_known
 from include.features.training import load_averages, recency, volume
 
-REST_DAYS = 7
-"""A day without any trace of the watch is rest for so many days after the last trace; after that it is unknown."""
 _WEIGHT_VALID_DAYS = 30
 
 
@@ -68,12 +67,13 @@ def _athlete_rows(athlete_id: str, activities: pd.DataFrame, days: pd.DataFrame,
     loads = activity_loads(activities, resting.dropna())
     series = {sport: one_series(vo2max, sport) for sport in SPORTS}
     sport = _series_sport(series, index)
-    known = _traces(index, activities, days, vo2max)
+    lacking = lacks_activities(index, activities, vo2max)
+    known = load_is_known(index, activities, days, vo2max) & ~lacking
     columns = [
         _choose({name: reading_features(series[name], index) for name in SPORTS}, sport),
         load_averages(loads, known),
-        volume(loads, sport, known),
-        recency(loads, sport, index),
+        volume(loads, sport, known, ~lacking),
+        recency(loads, sport, index)[~lacking].reindex(index),
         _body(resting, _daily(days, "hrv_ms"), _daily(days, "weight_kg"), index),
     ]
     rows = pd.concat(columns, axis=1)
@@ -101,14 +101,6 @@ def _series_sport(series: dict[str, pd.DataFrame], index: pd.DatetimeIndex) -> n
 def _choose(by_sport: dict[str, pd.DataFrame], sport: np.ndarray) -> pd.DataFrame:
     running, cycling = (by_sport[name] for name in SPORTS)
     return running.where(pd.Series(sport == "running", index=running.index), cycling, axis=0)
-
-
-def _traces(index: pd.DatetimeIndex, activities: pd.DataFrame, days: pd.DataFrame, vo2max: pd.DataFrame) -> pd.Series:
-    """Whether the load of each day is known: the watch left a trace that day, or no more than REST_DAYS before."""
-    seen = index.isin(pd.concat([activities["day"], days["day"], vo2max["day"]]))
-    position = np.arange(len(index))
-    last_seen = np.maximum.accumulate(np.where(seen, position, -1_000_000))
-    return pd.Series(position - last_seen <= REST_DAYS, index=index)
 
 
 def _body(resting: pd.Series, hrv: pd.Series, weight: pd.Series, index: pd.DatetimeIndex) -> pd.DataFrame:

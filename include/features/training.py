@@ -1,7 +1,7 @@
 """What the activities of one athlete say of each day: load averages, volume, and how long ago the last one was.
 
-`loads` is the table of include.features.load; `known` says of each day whether its load is known (the watch left a
-trace): unknown days are left out, not counted as rest.
+`loads` is the table of include.features.load; `known` says of each day whether its load is known
+(include.features.traces): unknown days are left out, not counted as rest.
 """
 
 import numpy as np
@@ -33,17 +33,17 @@ def load_averages(loads: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
     return frame.reindex(index)
 
 
-def volume(loads: pd.DataFrame, sport: np.ndarray, known: pd.Series) -> pd.DataFrame:
+def volume(loads: pd.DataFrame, sport: np.ndarray, known: pd.Series, complete: pd.Series) -> pd.DataFrame:
     """Hours of training a week over the known days, and recorded sessions a week of `sport`: lately and so far.
 
-    Lately is the last VOLUME_DAYS. Sessions are counted over all days: the watch's estimate moves with the sessions
-    that it records, and with no others. All are unknown below FIRST_LOAD_DAYS known days (of history, for sessions).
+    Lately is the last VOLUME_DAYS. Sessions are counted over all days whose activities are `complete`: the watch's
+    estimate moves with the sessions that it records, and with no others. All are unknown below FIRST_LOAD_DAYS days.
     """
     index = pd.DatetimeIndex(known.index)
     hours = loads.groupby("day")["hours"].sum().reindex(index).fillna(0.0).where(known)
     columns = {"training_hours_21d": _lately(hours), "training_hours_mean": _so_far(hours)}
     for name, rate in (("sport_sessions_21d", _lately), ("sport_sessions_mean", _so_far)):
-        running, cycling = (rate(_sessions(loads, one, index)) for one in SPORTS)
+        running, cycling = (rate(_sessions(loads, one, index).where(complete)) for one in SPORTS)
         columns[name] = running.where(sport == "running", cycling)
     return pd.DataFrame(columns, index=index)
 

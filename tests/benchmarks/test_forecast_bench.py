@@ -9,6 +9,7 @@ import pytest
 from benchmarks.forecast_bench import features_of, print_table, run, tables_of
 from include.curate.store import csv_by_month
 from include.forecast.horizon import BUCKETS
+from include.garmin.document import SourceError
 
 SOURCE = "synthetic:athletes=3,years=2,seed=7"
 ATHLETES = ("athlete-01", "athlete-02", "athlete-03")
@@ -81,6 +82,15 @@ def test_an_athlete_without_a_table_has_the_others(tmp_path: Path) -> None:
         path.write_bytes(b"".join(body for _, body in list(csv_by_month(table, tables.frames()[table]))[:1]))
     features = features_of(str(tmp_path))
     assert len(features) and features["resting_hr_7d"].isna().all()
+
+
+def test_a_folder_without_anything_to_learn_from_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no athlete"):
+        features_of(str(tmp_path))
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "activities.json").write_text("[]")
+    with pytest.raises(SourceError, match=r"no athlete of .* has a reading or an activity"):
+        features_of(str(tmp_path))
 
 
 def test_an_athlete_to_hold_out_must_be_there(tmp_path: Path) -> None:

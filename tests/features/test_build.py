@@ -105,6 +105,25 @@ def test_a_week_without_a_trace_is_rest_and_longer_is_unknown(make):
     assert by_day["2024-03-30T00:00:00Z"] > by_day["2024-02-06T00:00:00Z"]
 
 
+def test_without_the_activity_behind_a_reading_training_is_unknown_until_the_next_one(make):
+    calendar = pd.date_range("2024-01-01", periods=40)
+    worn = [{"day": day, "resting_hr_bpm": 50.0} for day in calendar]
+    runs = [run(day) for day in (*calendar[:16:2], *calendar[30::2])]
+    told = [reading("2024-01-15", 50), reading("2024-01-16", 50), reading("2024-01-21", 51), reading("2024-02-09", 52)]
+    rows = build_features(make(runs, worn, told)).set_index("event_time")
+    names, weekly = (
+        ["load_42d", "days_since_activity", "days_since_sport"],
+        ["training_hours_21d", "sport_sessions_21d"],
+    )
+    assert rows.loc["2024-01-20T00:00:00Z", names].notna().all()
+    assert rows.loc["2024-01-21T00:00:00Z":"2024-01-30T00:00:00Z", names].isna().to_numpy().all()
+    assert list(rows.loc["2024-01-30T00:00:00Z", weekly]) == pytest.approx([7 * 3 / 11] * 2)  # of the 10th to the 20th
+    assert rows.loc["2024-02-09T00:00:00Z", names].notna().all()
+    assert rows["sport_sessions_mean"].iloc[-1] == pytest.approx(7 * 13 / 30)
+    nothing = build_features(make([], worn, told))
+    assert nothing[names + weekly].isna().to_numpy().all() and nothing["vo2max_last"].notna().any()
+
+
 def test_a_worn_watch_without_activity_is_rest(make):
     days = pd.date_range("2024-01-01", periods=60)
     rows = build_features(make([run(day) for day in days[:20]], [{"day": day} for day in days]))
