@@ -35,7 +35,7 @@ response, garmin.synthetic) and from four real ones."""
 _MOST_VOLATILITIES, _MOST_STEP = 3.0, 2.0
 _CREDIBLE_DAYS = 90.0
 """History of readings with which their mean is half trusted: a mean of a few weeks is no usual level."""
-_CREDIBLE_READINGS = 30.0
+_CREDIBLE_READINGS = 10.0
 """Readings with which the usual gap between what an activity and its day tell counts by half."""
 _MOST_DAYS, _MONTH_DAYS = 60.0, 30.0
 _HOLDING_HOURS, _HOLDING_SESSIONS = 2.5, 2.0
