@@ -42,12 +42,10 @@ def plan(dag_run: Any = None, triggering_asset_events: Any = None) -> dict[str, 
 
     from include import lake
     from plugins.operators.aws import client
+    from plugins.operators.packages import was_built_since
 
     sagemaker = client("sagemaker")
-    packages = sagemaker.list_model_packages(
-        ModelPackageGroupName=settings().model_package_group, SortBy="CreationTime", SortOrder="Descending"
-    )["ModelPackageSummaryList"]
-    if dag_run.run_type != "manual" and packages and dag_run.run_after - packages[0]["CreationTime"] < BUILD_EVERY:
+    if dag_run.run_type != "manual" and was_built_since(sagemaker, settings(), dag_run.run_after - BUILD_EVERY):
         return None
     released = json.loads(client("s3").get_object(Bucket=settings().bucket, Key=lake.RELEASE_KEY)["Body"].read())
     group = sagemaker.describe_feature_group(FeatureGroupName=settings().feature_group)
@@ -160,7 +158,8 @@ def approve(decided: Any, arn: Any) -> Any:
 def model_build() -> None:
     """
     ### What it does
-    After `garmin_ingest`, at most weekly (by hand: always): a new dataset version, trained, evaluated, registered.
+    After `garmin_ingest`, at most weekly (by hand, and after a change of the features: always): a new dataset version,
+    trained, evaluated, registered.
     `approve` approves the package when the gate found every range of days fit to serve; that starts `model_deploy`.
 
     ### When it fails

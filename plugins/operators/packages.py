@@ -29,10 +29,11 @@ class Packages:
 def choose_packages(sagemaker: Any, ssm: Any, settings: "Settings", wanted: str | None) -> Packages:
     """The package to serve (a version number, an ARN, or None for the newest approved one) and the last good one.
 
-    The last good one is what serves now, or, where that is the package itself, the approved one before it.
+    The last good one is what serves now, or, where that is the package itself, the approved one before it. A package
+    that was made for other features is neither.
 
     Raises:
-        NoPackage: none is approved, or the one asked for is not.
+        NoPackage: none is approved, or the one asked for is not, or was made for other features.
     """
     approved = [
         item["ModelPackageArn"]
@@ -47,9 +48,28 @@ def choose_packages(sagemaker: Any, ssm: Any, settings: "Settings", wanted: str 
     if not found:
         asked = f"package {wanted} of {settings.model_package_group} is not" if wanted else "no package is"
         raise NoPackage(f"{asked} approved; approved are: {', '.join(approved) or 'none'}")
-    package = found[0]
-    before = [arn for arn in (_served(ssm, settings), *approved) if arn in approved and arn != package]
-    return Packages(package, before[0] if before else None)
+    package = next((arn for arn in found if _is_of_these_features(sagemaker, settings, arn)), None)
+    if package is None:
+        raise NoPackage(f"{found[0]} was made for other features than {settings.feature_group}: run model_build first")
+    before = (arn for arn in (_served(ssm, settings), *approved) if arn in approved and arn != package)
+    return Packages(package, next((arn for arn in before if _is_of_these_features(sagemaker, settings, arn)), None))
+
+
+def was_built_since(sagemaker: Any, settings: "Settings", moment: datetime) -> bool:
+    """Whether the newest package was registered after `moment`, for the features of now: no others can be served."""
+    newest = sagemaker.list_model_packages(
+        ModelPackageGroupName=settings.model_package_group, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
+    )["ModelPackageSummaryList"]
+    return (
+        bool(newest)
+        and newest[0]["CreationTime"] > moment
+        and _is_of_these_features(sagemaker, settings, newest[0]["ModelPackageArn"])
+    )
+
+
+def _is_of_these_features(sagemaker: Any, settings: "Settings", package: str) -> bool:
+    found = sagemaker.describe_model_package(ModelPackageName=package)
+    return bool(found.get("CustomerMetadataProperties", {}).get("feature_group") == settings.feature_group)
 
 
 def _served(ssm: Any, settings: "Settings") -> str | None:

@@ -14,6 +14,7 @@ from plugins.operators.packages import (
     choose_packages,
     endpoint_serves,
     reject_and_restore,
+    was_built_since,
 )
 
 SETTINGS = Settings()  # type: ignore[call-arg]
@@ -25,13 +26,22 @@ def arn(version: int) -> str:
 
 
 class SageMaker:
-    def __init__(self, *approved: int) -> None:
+    def __init__(self, *approved: int, of_other_features: tuple[int, ...] = ()) -> None:
         self.approved = approved
+        self.others = [arn(version) for version in of_other_features]
         self.updated: list[dict[str, Any]] = []
 
-    def list_model_packages(self, ModelApprovalStatus: str, **_: Any) -> dict[str, Any]:
+    def list_model_packages(self, ModelApprovalStatus: str = "Approved", **_: Any) -> dict[str, Any]:
         assert ModelApprovalStatus == "Approved"
-        return {"ModelPackageSummaryList": [{"ModelPackageArn": arn(version)} for version in self.approved]}
+        return {
+            "ModelPackageSummaryList": [
+                {"ModelPackageArn": arn(version), "CreationTime": NOW - timedelta(days=1)} for version in self.approved
+            ]
+        }
+
+    def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:
+        group = "garmin-forecast-athlete-day-v1" if ModelPackageName in self.others else SETTINGS.feature_group
+        return {"CustomerMetadataProperties": {"feature_group": group}}
 
     def update_model_package(self, **request: Any) -> None:
         self.updated.append(request)
@@ -94,6 +104,20 @@ def test_a_package_that_is_not_approved_is_refused_with_those_that_are() -> None
         choose_packages(SageMaker(1), Ssm(None), SETTINGS, "7")
     with pytest.raises(NoPackage, match="no package is approved"):
         choose_packages(SageMaker(), Ssm(None), SETTINGS, None)
+
+
+def test_a_package_of_other_features_is_neither_served_nor_gone_back_to() -> None:
+    assert choose_packages(SageMaker(3, 2, of_other_features=(2,)), Ssm(2), SETTINGS, None) == Packages(arn(3), None)
+    assert choose_packages(SageMaker(3, 2, of_other_features=(3,)), Ssm(3), SETTINGS, None) == Packages(arn(2), None)
+    with pytest.raises(NoPackage, match=r"vo2max/2 was made for other features .*: run model_build first"):
+        choose_packages(SageMaker(3, 2, of_other_features=(2,)), Ssm(None), SETTINGS, "2")
+
+
+def test_a_build_is_recent_only_if_it_was_made_for_the_features_of_now() -> None:
+    assert was_built_since(SageMaker(1), SETTINGS, NOW - timedelta(days=7))
+    assert not was_built_since(SageMaker(1), SETTINGS, NOW)
+    assert not was_built_since(SageMaker(1, of_other_features=(1,)), SETTINGS, NOW - timedelta(days=7))
+    assert not was_built_since(SageMaker(), SETTINGS, NOW - timedelta(days=7))
 
 
 @pytest.mark.parametrize(
