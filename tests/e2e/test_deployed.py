@@ -118,5 +118,30 @@ def test_tables_deleted_and_made_anew_from_raw_are_the_same_to_the_byte(deployed
     assert objects(deployed, "curated/") == before
 
 
+def test_a_model_of_other_features_is_replaced_after_the_next_ingest(deployed: Laptop) -> None:
+    sagemaker = deployed.client("sagemaker")
+
+    def answering() -> str | None:
+        """The version of the model behind a forecast; None while there is no answer."""
+        return (forecast(deployed, "ann").document.get("model") or {}).get("version")
+
+    def newest() -> dict[str, Any]:
+        found = sagemaker.list_model_packages(
+            ModelPackageGroupName=settings().model_package_group, SortBy="CreationTime", SortOrder="Descending"
+        )["ModelPackageSummaryList"][0]
+        return dict(sagemaker.describe_model_package(ModelPackageName=found["ModelPackageArn"]))
+
+    old, served = newest(), answering()
+    other = {**old["CustomerMetadataProperties"], "feature_group": "athletes-v0"}
+    sagemaker.update_model_package(ModelPackageArn=old["ModelPackageArn"], CustomerMetadataProperties=other)
+    state, log = deployed.run_dag("garmin_ingest", athletes=["ann"])
+    assert state == "success", log
+    deployed.wait_until(lambda: newest()["ModelPackageVersion"] == old["ModelPackageVersion"] + 1, "a new package")
+    assert newest()["CustomerMetadataProperties"]["feature_group"] == settings().feature_group
+    deployed.wait_until(
+        lambda: forecast(deployed, "ann").document["model"]["version"] != served, "a new model to answer"
+    )
+
+
 def test_it_ends_without_leaving_a_process(deployed: Laptop) -> None:
     assert deployed.stop() == []
