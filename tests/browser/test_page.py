@@ -31,7 +31,7 @@ def test_the_key_is_asked_for_once(stub: Stub, open_page: OpenPage) -> None:
     assert not page.is_visible("#choose")
     page.fill("#key", "wrong")
     page.press("#key", "Enter")
-    page.wait_for_function("document.getElementById('keyerror').textContent.includes('not known')")
+    page.locator("#keyerror", has_text="not known").wait_for()
     page.fill("#key", KEY)
     page.press("#key", "Enter")
     shown(page)
@@ -97,7 +97,7 @@ def test_the_chart_holds_every_reading_of_the_span_and_both_bands(stub: Stub, op
 def test_another_athlete_is_remembered(stub: Stub, open_page: OpenPage) -> None:
     page = shown(open_page(f"{stub.url}#key={KEY}"))
     page.select_option("#athlete", "ben & co")
-    page.wait_for_function("document.getElementById('athlete').value === 'ben & co'")
+    page.locator("#athlete option:checked[value='ben & co']").wait_for(state="attached")
     page.reload()
     shown(page)
     assert page.input_value("#athlete") == "ben & co"
