@@ -7,8 +7,7 @@ from urllib.parse import quote
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-FEATURE_GROUP_VERSION = 4
-"""The N of `athlete-day-vN`; raised with every change of the feature schema."""
+from include.features.schema import SCHEMA_VERSION
 
 XGBOOST_REGISTRY_ACCOUNTS = {
     "ap-northeast-1": "354813040037",
@@ -48,7 +47,7 @@ class Settings(BaseSettings):
 
     @property
     def feature_group(self) -> str:
-        return f"{self.project}-athlete-day-v{FEATURE_GROUP_VERSION}"
+        return f"{self.project}-athlete-day-v{SCHEMA_VERSION}"
 
     @property
     def model_package_group(self) -> str:

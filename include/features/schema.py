@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 SCHEMA_VERSION = 4
+"""Raised with every change of FEATURES; the feature group is named by it."""
 RECORD_ID = "athlete_id"
 EVENT_TIME = "event_time"
 SPORT = "sport"

@@ -12,6 +12,7 @@ import pandas as pd
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES, OPTIONAL, RECORD_ID, TEXT_COLUMNS
 
 PUTS_AT_ONCE = 4
+"""So of puts that broke off fewer rows than this can be missing before the newest that is there."""
 _STORE_COLUMNS = ("write_time", "api_invocation_time", "is_deleted")
 
 

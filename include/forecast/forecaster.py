@@ -12,7 +12,7 @@ import numpy.typing as npt
 from include.features.schema import NAMES, SCHEMA_VERSION
 from include.forecast.design import INPUTS
 from include.forecast.distribution import LEVELS, Predictive
-from include.forecast.horizon import BUCKETS, Array, bucket_index, growth
+from include.forecast.horizon import BUCKETS, LAST_DAYS, Array, bucket_index, growth
 from include.forecast.intervals import Bands
 from include.forecast.model import ChangeModel
 from include.forecast.rows import Rows, is_whole, volatility_of
@@ -91,9 +91,8 @@ class Forecaster:
         """A later day never has a narrower band, also where another method answers it."""
         bucket = bucket_index(horizon_days)
         widest = np.zeros((len(horizon_days), len(LEVELS)))
-        for index, (name, (_, end)) in enumerate(BUCKETS.items()):
-            until = np.minimum(horizon_days, end) if index < len(BUCKETS) - 1 else horizon_days
-            width = self.half_width(served_by[name], features, until)
+        for index, (name, last_day) in enumerate(zip(BUCKETS, LAST_DAYS, strict=True)):
+            width = self.half_width(served_by[name], features, np.minimum(horizon_days, last_day))
             widest = np.where((bucket >= index)[:, None], np.maximum(widest, width), widest)
         return widest
 

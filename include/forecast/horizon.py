@@ -11,12 +11,13 @@ BUCKETS: dict[str, tuple[int, int]] = {"1-7": (1, 7), "8-14": (8, 14), "15-28": 
 MAX_HORIZON_DAYS = 42
 MAX_LAG_DAYS = 45
 """A target may lie 3 days past the last horizon; such lags belong to the last bucket."""
+LAST_DAYS = (*[end for _, end in BUCKETS.values()][:-1], MAX_LAG_DAYS)
+"""Of each bucket, the last day or lag that belongs to it."""
 
 
 def bucket_index(horizon_days: npt.ArrayLike) -> npt.NDArray[np.intp]:
     """Index into BUCKETS of each horizon (1 d or more; lags past 42 d belong to the last)."""
-    ends = np.array([end for _, end in BUCKETS.values()][:-1])
-    return np.searchsorted(ends, np.asarray(horizon_days), side="left")
+    return np.searchsorted(LAST_DAYS[:-1], np.asarray(horizon_days), side="left")
 
 
 def growth(horizon_days: npt.ArrayLike, reading_age_days: npt.ArrayLike) -> Array:

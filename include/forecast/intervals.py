@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from include.forecast.distribution import LEVELS
-from include.forecast.horizon import BUCKETS, MAX_LAG_DAYS, Array, bucket_index, growth
+from include.forecast.horizon import BUCKETS, LAST_DAYS, Array, bucket_index, growth
 from include.forecast.rows import Rows, athlete_weights
 from include.forecast.volatility import USUAL_VOLATILITY
 
@@ -38,11 +38,10 @@ class Bands:
         """Half widths (ml/kg/min), a row per forecast and a column per level."""
         bucket = bucket_index(horizon_days)
         widest = np.zeros((len(horizon_days), self.half_widths.shape[1]))
-        for index, (_, end) in enumerate(BUCKETS.values()):
-            end_day = MAX_LAG_DAYS if index == len(BUCKETS) - 1 else end
+        for index, last_day in enumerate(LAST_DAYS):
             spread = self.half_widths[index][None, :]
             if self.is_scaled:
-                spread = growth(np.minimum(horizon_days, end_day), reading_age_days)[:, None] * spread
+                spread = growth(np.minimum(horizon_days, last_day), reading_age_days)[:, None] * spread
             widest = np.where((bucket >= index)[:, None], np.maximum(widest, spread), widest)
         result: Array = widest * volatility[:, None] if self.is_scaled else widest
         return result

@@ -197,8 +197,7 @@ def test_real_skill_passes_on_the_test_fold(trained):
     _, folds, scores = trained
     gate = decide(evaluate(scores, folds["test"], 7), [], [])
     assert gate.approved, gate.reasons
-    _, *beyond = gate.served_by.values()  # within a week the forecaster is nearly persistence
-    assert beyond == [FORECASTER] * 3, gate.reasons
+    assert set(gate.served_by.values()) == {FORECASTER}, gate.reasons
 
 
 def test_evaluation_is_the_same_every_time(trained):

@@ -40,7 +40,7 @@ def forecaster(folds) -> Forecaster:
     return train_forecaster(folds[0], 7, {"dataset_version": "v"})
 
 
-def test_the_days_next_to_today_are_nearly_persistence(forecaster, folds):
+def test_the_change_grows_with_the_root_of_the_horizon(forecaster, folds):
     test = folds[1]
     far = np.abs(forecaster.change(FORECASTER, test.features, np.full(len(test), 42.0)))
     near = np.abs(forecaster.change(FORECASTER, test.features, np.ones(len(test))))
