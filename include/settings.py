@@ -22,12 +22,15 @@ XGBOOST_REGISTRY_ACCOUNTS = {
 """Accounts that hold the SageMaker XGBoost images, by region (AWS: "XGBoost image URIs")."""
 
 
+DEFAULT_PROJECT = "garmin-forecast"
+
+
 class Settings(BaseSettings):
     """Names and choices of one deployment. `GFF_PROJECT=mine` renames every stack and resource of it."""
 
     model_config = SettingsConfigDict(env_prefix="GFF_", frozen=True)
 
-    project: str = Field("garmin-forecast", pattern=r"^[a-z][a-z0-9-]{2,24}$")
+    project: str = Field(DEFAULT_PROJECT, pattern=r"^[a-z][a-z0-9-]{2,24}$")
     account_id: str = Field("123456789012", pattern=r"^\d{12}$")
     region: str = "us-east-1"
     source: str = "synthetic"

@@ -10,7 +10,7 @@ from include.deploy.release import ROOT, Published, build_release, current_relea
 from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack
 from include.settings import XGBOOST_REGISTRY_ACCOUNTS, Settings
 
-FROM_CHECKOUT = ("data", "features", "ml")
+FROM_CHECKOUT = ("access", "data", "features", "ml")
 """Stacks that need no release, in the order of their creation; `serving` follows, `endpoint` is the start Lambda's."""
 DELETE_ORDER = ("endpoint", "serving", "ml", "features", "data")
 
@@ -30,7 +30,7 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
     common = {"Project": settings.project, "BucketName": settings.bucket}
     if name == "features":
         return common | {"FeatureGroupName": settings.feature_group}
-    if name == "ml":
+    if name in ("access", "ml"):
         return common | {"ImageAccount": XGBOOST_REGISTRY_ACCOUNTS[settings.region]}
     if name != "serving":
         raise ValueError(f"stack {name!r} is not deployed from here; one of data, features, ml, serving")

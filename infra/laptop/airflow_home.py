@@ -9,7 +9,11 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from include.settings import DEFAULT_PROJECT
 from infra.laptop.options import ROOT, Options
+
+CREDENTIALS_PATH = "/_localaws/credentials/airflow-env.amazonaws.com/"
+"""Where local AWS gives a container of MWAA its role's credentials; the role's name follows."""
 
 SETTINGS = {
     "CORE__EXECUTOR": "LocalExecutor",
@@ -66,6 +70,7 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     """The environment of every process started here; makes the home folder and its secrets where missing."""
     home = options.airflow_home
     home.mkdir(parents=True, exist_ok=True)
+    project = inherited.get("GFF_PROJECT", DEFAULT_PROJECT)
     own = {
         "AIRFLOW_HOME": str(home.resolve()),
         "PYTHONPATH": str(ROOT),
@@ -76,8 +81,10 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
         "AIRFLOW__API__BASE_URL": options.airflow_url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{options.airflow_url}/execution/",
         "AWS_ENDPOINT_URL": options.aws_url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        # As on MWAA, tasks have the credentials of the execution role from the container's credential address.
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{options.aws_url}{CREDENTIALS_PATH}{project}-tasks",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -88,6 +95,7 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     }
     own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}
     # Compiled modules are kept: without them every task and job would compile what it imports, seconds each.
-    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "VIRTUAL_ENV", "AWS_PROFILE", "AWS_SESSION_TOKEN"}
-    base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(("AIRFLOW_", "GFF_SOURCE"))}
+    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "VIRTUAL_ENV"}
+    owned = ("AIRFLOW_", "AWS_", "GFF_SOURCE")
+    base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(owned)}
     return base | own

@@ -29,6 +29,8 @@ from infra.laptop.supervisor import Supervisor
 DAGS = ("garmin_ingest", "model_build", "model_deploy")
 START_TIMEOUT_S = 180
 RUN_TIMEOUT_S = 3600
+DEPLOYER_SESSION_S = 4 * 3600
+"""The longest that the deployer's role allows: more than any first load takes."""
 NEXT_RUN_TIMEOUT_S = 60
 NO_TOKENS = (
     "No athlete has Garmin tokens yet: start `make run`, run `make garmin-login ATHLETE=…` beside it, and then "
@@ -51,13 +53,31 @@ class Deployment:
     _airflow_failure: list[BaseException] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of local AWS."""
+        """A boto3 client of local AWS, of the one who deploys."""
+        return self._deployer.client(service, endpoint_url=self.options.aws_url)  # type: ignore[call-overload]
+
+    def _administrator(self, service: str) -> Any:
+        """A boto3 client of local AWS, of the administrator of its account."""
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.options.aws_url,
             region_name=self.settings.region,
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106 - local AWS has no secrets
+        )
+
+    @cached_property
+    def _deployer(self) -> boto3.Session:
+        """The session of the role that deploys everything but the roles themselves."""
+        role = f"arn:aws:iam::{self.settings.account_id}:role/{self.settings.project}-deployer"
+        credentials = self._administrator("sts").assume_role(
+            RoleArn=role, RoleSessionName="make-run", DurationSeconds=DEPLOYER_SESSION_S
+        )["Credentials"]
+        return boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name=self.settings.region,
         )
 
     @cached_property
@@ -139,6 +159,8 @@ class Deployment:
     def _deploy(self) -> None:
         """Stacks and release: those that did not change are left alone."""
         with self.progress.stage("stacks and release") as detail:
+            detail("access")
+            project.deploy(self._administrator, self.settings, "access", sleep=_briefly)
             for name in ("data", "ml", "features"):
                 detail(name)
                 project.deploy(self.client, self.settings, name, sleep=_briefly)

@@ -141,6 +141,14 @@ def put_bytes(bucket: str, key: str, body: bytes, content_type: str = "binary/oc
     return stored.version_id
 
 
+def has_key(bucket: str, key: str) -> bool:
+    """Whether a bucket has a current version of a key; True for a bucket that is not there, which S3 says to all."""
+    from infra.localaws.s3.objects import StoredKey
+
+    found = _backend().buckets.get(bucket)
+    return found is None or isinstance(found.keys.get(key), StoredKey)
+
+
 def list_keys(bucket: str, prefix: str = "") -> list[str]:
     """Every current key with the prefix, sorted.
 
