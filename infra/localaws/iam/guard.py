@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -56,7 +55,7 @@ def caller() -> Principal:
 
 @contextmanager
 def acting_as(principal: Principal) -> Iterator[None]:
-    """Let the services in this process act for a principal: what they read and write is checked against its policies."""
+    """Let the services in this process act for a principal, within what its policies allow."""
     token = _caller.set(principal)
     try:
         yield
@@ -71,7 +70,6 @@ class Guard:
         self.sessions = Sessions(world.config.state_dir)
         self.roles = RoleBook()
         self.calls = Calls(world.config.state_dir)
-        self._changing = threading.local()
 
     def admit(self, environ: Environ) -> None:
         """Find who makes a request and whether they may; from here on this thread acts for them.
@@ -109,17 +107,8 @@ class Guard:
             self.calls.allow(principal.role_name, need.action, decision.granted_by)
             return
         self.calls.deny(principal.role_name, need.action, need.resource, reason)
-        on = "" if need.resource == "*" else f" on resource: {need.resource}"
-        raise Denied(
-            "AccessDenied", f"User: {principal.arn} is not authorized to perform: {need.action}{on} {reason}"
-        )
-
-    def may(self, need: Need, principal: Principal | None = None) -> bool:
-        """Whether `require` would let it pass; a refusal is not counted as one."""
-        principal = principal or caller()
-        if principal.role_name is None:
-            return True
-        return self.roles.decide(principal, need.action, need.resource, need.context)[0].allowed
+        sentence = f"is not authorized to perform: {need.action} on resource: {need.resource} {reason}"
+        raise Denied("AccessDenied", f"User: {principal.arn} {sentence}")
 
     def service_session(self, role_arn: str, service: str, session_name: str, source_arn: str = "") -> Principal:
         """The principal under which a service acts with a role that it was given.
@@ -160,7 +149,7 @@ class Guard:
         if operation.service == "s3" and operation.name in ("GetObject", "HeadObject"):
             self._hide_missing(principal, operation.parameters)
         if operation.service == "sts" and operation.name == "AssumeRole":
-            self._check_assumption(principal, str(operation.parameters.get("RoleArn")))
+            self._check_assumption(principal, operation.parameters)
         for passed in passed_roles(operation):
             self._check_passed(principal, passed)
 
@@ -179,16 +168,17 @@ class Guard:
         listing = Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": key})
         if s3.has_key(bucket, key):
             return
-        if self.may(listing, principal):
-            self.require(listing, principal)
-            return
-        raise Denied("AccessDenied", f"User: {principal.arn} is not authorized to perform: s3:ListBucket on resource: "
-                     f'"arn:aws:s3:::{bucket}" because no identity-based policy allows the s3:ListBucket action')  # fmt: skip
+        self.require(listing, principal)
 
-    def _check_assumption(self, principal: Principal, role_arn: str) -> None:
+    def _check_assumption(self, principal: Principal, parameters: Mapping[str, Any]) -> None:
+        role_arn = str(parameters.get("RoleArn"))
         if not self.roles.trusts_principal(role_arn, principal):
             message = f"User: {principal.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
             raise Denied("AccessDenied", message)
+        longest_s = self.roles.longest_session_s(role_arn)
+        if int(parameters.get("DurationSeconds") or 0) > longest_s:
+            message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+            raise Denied("ValidationError", message, status=400)
 
     def _check_passed(self, principal: Principal, passed: PassedRole) -> None:
         self.require(Need("iam:PassRole", passed.arn, {"iam:passedtoservice": passed.service}), principal)

@@ -179,7 +179,11 @@ def _s3(operation: Operation, _: str) -> Iterator[Need]:
             context.setdefault("s3:prefix", "")
         yield Need(action, f"arn:aws:s3:::{bucket}", context)
     else:
-        versioned = parameters.get("versionId") not in (None, "") and name in ("GetObject", "HeadObject", "DeleteObject")
+        versioned = parameters.get("versionId") not in (None, "") and name in (
+            "GetObject",
+            "HeadObject",
+            "DeleteObject",
+        )
         yield Need(action + ("Version" if versioned else ""), f"arn:aws:s3:::{bucket}/{key}")
         if source := parameters.get("CopySource"):
             yield Need("s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}")
@@ -221,7 +225,9 @@ def _events(operation: Operation, account: str) -> Iterator[Need]:
 
 def _ssm(operation: Operation, account: str) -> Iterator[Need]:
     prefix, parameters = f"arn:aws:ssm:{operation.region}:{account}:parameter/", operation.parameters
-    names = parameters.get("Names") or [parameters.get("Name") or parameters.get("Path") or parameters.get("ResourceId")]
+    names = parameters.get("Names") or [
+        parameters.get("Name") or parameters.get("Path") or parameters.get("ResourceId")
+    ]
     for name in names if operation.name != "DescribeParameters" else []:
         plain = str(name or "").lstrip("/")
         version = plain.partition(":")[0]

@@ -75,6 +75,11 @@ class RoleBook:
         record = role_record(role_name)
         return getattr(record, "permissions_boundary_arn", None) or None
 
+    def longest_session_s(self, role_arn: str) -> int:
+        """How long a session of a role may last."""
+        record = role_record(role_arn.rpartition("/")[2])
+        return int(getattr(record, "max_session_duration", None) or 3600)
+
     def _policies(self, role_name: str) -> tuple[PolicySet, PolicySet | None]:
         found = self._compiled.get(role_name)
         if found is None:
