@@ -18,7 +18,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from infra.localaws.world import ACCOUNT_ID
 
 ADMINISTRATOR_KEY_ID = "local"
-"""The access key of the account's administrator, whose secret is the same word: a laptop keeps nothing from its owner."""
+"""The access key of the account's administrator; its secret is the same word, for a laptop's owner may do all."""
 SESSION = timedelta(hours=1)
 """How long a session lasts that nobody asked to last longer or shorter."""
 LONGEST_SESSION = timedelta(hours=12)

@@ -31,7 +31,8 @@ def install(world: World) -> Guard:
 
 
 def _wants_credentials(environ: Environ) -> bool:
-    return environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].startswith(CREDENTIALS_PATH)
+    path: str = environ["PATH_INFO"]
+    return environ["REQUEST_METHOD"] == "GET" and path.startswith(CREDENTIALS_PATH)
 
 
 def _credentials(guard: Guard, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -81,5 +82,6 @@ def _speak_for(guard: Guard) -> None:
         user_id = f"{record.id}:{principal.arn.rpartition('/')[2]}" if record else ACCOUNT_ID
         return user_id, principal.arn, ACCOUNT_ID
 
-    STSBackend.assume_role = assume_role  # type: ignore[method-assign]
-    STSBackend.get_caller_identity = get_caller_identity  # type: ignore[method-assign]
+    backend: Any = STSBackend
+    backend.assume_role = assume_role
+    backend.get_caller_identity = get_caller_identity

@@ -10,7 +10,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.localaws.conftest import LocalAws
-from tests.localaws.conftest import localaws as localaws
 
 ACCOUNT = "123456789012"
 PEOPLE = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
@@ -210,8 +209,8 @@ def test_a_container_gets_its_roles_credentials_by_the_address_that_sdks_ask(
 def test_credentials_of_nobody_are_refused(localaws: LocalAws) -> None:
     stranger = boto3.Session("AKIAX", "secret", region_name="us-east-1")
     s3, sagemaker = (stranger.client(name, endpoint_url=localaws.url) for name in ("s3", "sagemaker"))
-    assert refusal(lambda: s3.list_buckets())[0] == "InvalidAccessKeyId"
-    assert refusal(lambda: sagemaker.list_models())[0] == "UnrecognizedClientException"
+    assert refusal(s3.list_buckets)[0] == "InvalidAccessKeyId"
+    assert refusal(sagemaker.list_models)[0] == "UnrecognizedClientException"
 
 
 def test_a_token_that_was_changed_is_refused(localaws: LocalAws, as_role: Session) -> None:
@@ -247,6 +246,6 @@ def test_what_a_service_may_not_do_under_a_deleted_role(localaws: LocalAws, as_r
     name = as_role.role_name  # type: ignore[attr-defined]
     iam.delete_role_policy(RoleName=name, PolicyName="p")
     iam.delete_role(RoleName=name)
-    assert refusal(lambda: s3.list_buckets())[0] == "AccessDenied"
+    assert refusal(s3.list_buckets)[0] == "AccessDenied"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(PEOPLE))
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(allow("s3:*")))
