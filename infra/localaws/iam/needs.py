@@ -179,11 +179,7 @@ def _s3(operation: Operation, _: str) -> Iterator[Need]:
             context.setdefault("s3:prefix", "")
         yield Need(action, f"arn:aws:s3:::{bucket}", context)
     else:
-        versioned = parameters.get("versionId") not in (None, "") and name in (
-            "GetObject",
-            "HeadObject",
-            "DeleteObject",
-        )
+        versioned = bool(parameters.get("versionId")) and name in ("GetObject", "HeadObject", "DeleteObject")
         yield Need(action + ("Version" if versioned else ""), f"arn:aws:s3:::{bucket}/{key}")
         if source := parameters.get("CopySource"):
             yield Need("s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}")
