@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.localaws.sagemaker import archives, constraints, opt_ml, script_mode
+from infra.localaws.sagemaker import archives, constraints, opt_ml
 from infra.localaws.sagemaker.containers import UnknownImage, base_environment, interpreter_for, repository_of
 from infra.localaws.sagemaker.errors import ValidationException
 from infra.localaws.sagemaker.metrics import MetricCatcher
@@ -91,21 +91,6 @@ def test_what_a_process_leaves_behind_ends_with_it(tmp_path: Path) -> None:
 
     found = subprocess.run(["ps", "-o", "stat=", "-p", lines[0]], capture_output=True, text=True, check=False).stdout
     assert found.strip() in ("", "Z")
-
-
-def test_arguments_are_those_of_the_toolkit() -> None:
-    given = {
-        "sagemaker_program": '"t.py"',
-        "b": "true",
-        "list": "[1, 2]",
-        "map": '{"x": 1}',
-        "none": "null",
-        "text": "1e",
-    }
-
-    arguments = script_mode.user_arguments(script_mode.decoded(given))
-
-    assert arguments == ["-b", "True", "--list", "[1, 2]", "--map", "x=1", "--none", "", "--text", "1e"]
 
 
 @pytest.mark.parametrize(
