@@ -148,6 +148,53 @@ def test_constraints_speak_as_aws_does() -> None:
     constraints.check("DescribeTrainingJob", {"TrainingJobName": "fine"})
 
 
+@pytest.mark.parametrize(
+    ("request_field", "value", "is_taken"),
+    [
+        ("ApprovalDescription", "one line", True),
+        ("ApprovalDescription", "two\nlines", False),
+        ("CustomerMetadataProperties", {"served_by": "1-7=persistence 8-14=forecaster"}, True),
+        ("CustomerMetadataProperties", {"served_by": '{"1-7": "persistence"}'}, False),
+        ("CustomerMetadataProperties", {"reason": "two\nlines"}, False),
+    ],
+)
+def test_patterns_are_held_as_aws_writes_them(request_field: str, value: Any, is_taken: bool) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/x/1"
+    request = {"ModelPackageArn": arn, request_field: value}
+    if is_taken:
+        constraints.check("UpdateModelPackage", request)
+    else:
+        with pytest.raises(ValidationException, match="regular expression pattern"):
+            constraints.check("UpdateModelPackage", request)
+
+
+CONNECT = "import socket; socket.create_connection(('127.0.0.1', 1), 5)"
+
+
+def test_an_isolated_process_has_no_interface(tmp_path: Path) -> None:
+    if not opt_ml.can_isolate():
+        pytest.skip(opt_ml.NETWORK_SHARED)
+    code = "print(open('/proc/net/route').read().count(chr(10)), open('/proc/net/dev').read().count(':'))"
+    isolated = Launch(tmp_path, (PYTHON, "-c", code), {"PATH": "/usr/bin:/bin"}, "/opt/ml", is_isolated=True)
+
+    output = opt_ml.start(isolated, die_with_parent=True).communicate()[0].decode().split()
+
+    assert output == ["0", "1"], "no route at all, no interface but a loopback that is down"
+
+
+def test_without_namespaces_an_isolated_process_runs_and_the_lack_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opt_ml, "can_isolate", lambda: False)
+    isolated = Launch(tmp_path, (PYTHON, "-c", CONNECT), {"PATH": "/usr/bin:/bin"}, "/opt/ml", is_isolated=True)
+
+    output = opt_ml.start(isolated, die_with_parent=True).communicate()[0].decode()
+
+    assert "Connection refused" in output
+    assert opt_ml.NETWORK_SHARED in opt_ml.warnings(wants_isolation=True)
+    assert opt_ml.NETWORK_SHARED not in opt_ml.warnings(wants_isolation=False)
+
+
 def test_archives_round_trip(tmp_path: Path) -> None:
     (tmp_path / "from" / "deep").mkdir(parents=True)
     (tmp_path / "from" / "deep" / "x").write_text("1")
