@@ -6,7 +6,6 @@
 
 import argparse
 import hashlib
-import os
 import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -18,6 +17,7 @@ from include.features.store import read_offline
 from include.forecast.dataset import Dataset, make_dataset, write_dataset
 from include.forecast.split import choose_cuts
 from include.forecast.targets import make_rows
+from include.jobs.container import processing_dir
 from include.jobs.errors import JobError, run, say
 
 
@@ -73,7 +73,7 @@ def main() -> int:
     parser.add_argument("--as-of", required=True, type=as_of_time, help="ISO-8601; rows written later are left out")
     parser.add_argument("--dataset-version", required=True)
     options = parser.parse_args()
-    base = Path(os.environ.get("PROCESSING_DIR", "/opt/ml/processing"))
+    base = processing_dir()
 
     def job() -> None:
         dataset = preprocess(base / "input/offline", base / "output/dataset", options.as_of, options.dataset_version)
@@ -82,7 +82,7 @@ def main() -> int:
         for note in dataset.notes:
             say(f"note: {note}")
 
-    return run(job, Path(os.environ.get("ML_OUTPUT_DIR", "/opt/ml/output")) / "failure")
+    return run(job)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,6 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
             Body=json.dumps({"instances": [instance]}),
         )
         found: dict[str, Any] = json.loads(answer["Body"].read())
-        return found
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         if code == "ModelError":
@@ -129,6 +128,13 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
         raise
     except BotoCoreError as error:
         raise _unavailable("The endpoint did not answer", "The endpoint did not answer in time.", 5) from error
+    if "error" in found:
+        raise Problem(
+            HTTPStatus.BAD_GATEWAY,
+            "The model failed",
+            f"The endpoint could not make a forecast from this athlete's features: {found['error']['detail']}.",
+        )
+    return found
 
 
 def _endpoint_status() -> str:

@@ -71,8 +71,29 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="interpreter that stands in for the SageMaker container (default: %(default)s)",
     )
     parser.add_argument("--region", default="us-east-1", help="region of what the server makes itself (us-east-1)")
+    parser.add_argument(
+        "--list-page-size",
+        type=_at_least_one,
+        metavar="N",
+        default=os.environ.get("LOCALAWS_LIST_PAGE_SIZE", "100"),
+        help="most model packages of one page of a list, which is filtered after (LOCALAWS_LIST_PAGE_SIZE, 100)",
+    )
+    parser.add_argument(
+        "--model-package-delay",
+        type=float,
+        metavar="SECONDS",
+        default=os.environ.get("LOCALAWS_MODEL_PACKAGE_DELAY_S", "0.5"),
+        help="how long a new model package is InProgress (LOCALAWS_MODEL_PACKAGE_DELAY_S, 0.5)",
+    )
     parser.add_argument("--verbose", action="store_true", help="log requests that fail with their traceback")
     return parser.parse_args(arguments)
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,7 +121,16 @@ def _run(options: argparse.Namespace) -> int:
     state = Path(tempfile.mkdtemp(prefix="localaws-")) if temporary else options.state.absolute()
     lock = _lock(state)
     try:
-        world = World(Config(options.port, state, options.jobs_python.absolute(), options.host, options.region))
+        config = Config(
+            options.port,
+            state,
+            options.jobs_python.absolute(),
+            options.host,
+            options.region,
+            options.list_page_size,
+            options.model_package_delay,
+        )
+        world = World(config)
         _serve(world, stopping, "temporary, deleted at the end" if temporary else "kept")
     finally:
         lock.close()

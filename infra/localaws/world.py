@@ -34,6 +34,10 @@ class Config:
     """The interpreter that stands in for the SageMaker XGBoost container."""
     host: str = "127.0.0.1"
     region: str = "us-east-1"
+    list_page_size: int = 100
+    """Most entries that ListModelPackages looks at for one page, before it filters them."""
+    model_package_delay_s: float = 0.5
+    """How long a new model package is InProgress."""
 
     @property
     def url(self) -> str:
