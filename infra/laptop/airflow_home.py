@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from infra.laptop.options import ROOT, Options
+from infra.laptop.options import OFFLINE_STORE_LAG_S, ROOT, Options
 
 SETTINGS = {
     "CORE__EXECUTOR": "LocalExecutor",
@@ -84,6 +84,7 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
         "GFF_SOURCE": options.source,
         "GFF_SCHEDULE_START": _schedule_start(home, today),
         "GFF_JOB_POLL_S": "1",
+        "GFF_OFFLINE_STORE_LAG_S": str(OFFLINE_STORE_LAG_S),
         "GFF_OBJECT_PAGE_URL": f"{options.aws_url}/_localaws/s3/{{bucket}}/{{key}}",
     }
     own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}
