@@ -76,9 +76,11 @@ class Flusher:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Start the thread; for records left by an earlier run the delay begins anew."""
-        for group_key in self._records.waiting_groups():
-            self.record_waits(group_key)
+        """Start the thread; records that an earlier run left have their delay from when they were put."""
+        began = time.monotonic() - time.time()
+        for group_key, first_us, last_us in self._records.waiting_groups():
+            self._buffers[group_key] = _Buffer(began + first_us / 1e6, began + last_us / 1e6)
+            self._waiting.set()
         threading.Thread(target=self._run, name="feature-store-flush", daemon=True).start()
 
     def stop(self) -> None:

@@ -133,10 +133,11 @@ class RecordStore:
             for table in ("online", "pending", "files", "groups"):
                 db.execute(f"DELETE FROM {table} WHERE group_key = ?", (group_key,))  # noqa: S608
 
-    def waiting_groups(self) -> list[str]:
-        """Keys of the groups whose records wait for the offline store."""
+    def waiting_groups(self) -> list[tuple[str, int, int]]:
+        """Groups whose records wait for the offline store: key, first and last api invocation time (microseconds)."""
+        query = "SELECT group_key, min(invoked_us), max(invoked_us) FROM pending GROUP BY 1"
         with self._lock:
-            return [row[0] for row in self._db.execute("SELECT DISTINCT group_key FROM pending")]
+            return self._db.execute(query).fetchall()
 
     def waiting_hours(self, group_key: str) -> list[int]:
         """The partitions (hours since 1970) of a group that records wait for."""
