@@ -130,10 +130,15 @@ def announce(ti: Any = None) -> Any:
     """Tell model_build, when any athlete came through: the failure of others is no reason to wait."""
     from airflow.sdk.exceptions import AirflowSkipException
 
+    from include.features.as_of import note_last_put
+    from plugins.operators.aws import client
+
     done = [_said(ti, *mapped, "done") for mapped in _mapped(ti) if mapped[0] == "batch.features"]
     if not any(done):
         raise AirflowSkipException("no athlete came through")
-    yield Metadata(ATHLETE_FEATURES, extra={"put_at": datetime.now(UTC).isoformat()})
+    put_at = datetime.now(UTC)
+    note_last_put(client("s3"), settings().bucket, settings().feature_group, put_at)
+    yield Metadata(ATHLETE_FEATURES, extra={"put_at": put_at.isoformat()})
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)

@@ -13,8 +13,9 @@ from plugins.operators.registry import RegisterModelVersionOperator
 from plugins.operators.sagemaker_jobs import processing_job, training_job
 
 BUILD_EVERY = timedelta(days=7)
-OFFLINE_STORE_LAG = timedelta(minutes=15)
-"""Feature Store writes what was put to the offline store within so long."""
+SHORT_LAG_S = 60
+OFFLINE_STORE_POKES = 15
+"""So often at most the wait for the offline store looks at the clock; each look starts a process."""
 BUCKET = f"s3://{settings().bucket}"
 JOB: dict[str, Any] = {
     "image": settings().xgboost_image,
@@ -41,41 +42,39 @@ def plan(dag_run: Any = None, triggering_asset_events: Any = None) -> dict[str, 
     import json
 
     from include import lake
+    from include.features.as_of import dataset_moment, read_last_put
     from plugins.operators.aws import client
     from plugins.operators.packages import was_built_since
 
     sagemaker = client("sagemaker")
     if dag_run.run_type != "manual" and was_built_since(sagemaker, settings(), dag_run.run_after - BUILD_EVERY):
         return None
-    released = json.loads(client("s3").get_object(Bucket=settings().bucket, Key=lake.RELEASE_KEY)["Body"].read())
-    group = sagemaker.describe_feature_group(FeatureGroupName=settings().feature_group)
+    s3, bucket, feature_group = client("s3"), settings().bucket, settings().feature_group
+    released = json.loads(s3.get_object(Bucket=bucket, Key=lake.RELEASE_KEY)["Body"].read())
+    group = sagemaker.describe_feature_group(FeatureGroupName=feature_group)
     events = [event for found in (triggering_asset_events or {}).values() for event in found]
+    announced = [event.extra["put_at"] for event in events if "put_at" in event.extra]
+    last_put = read_last_put(s3, bucket, feature_group)
     return {
         "version": lake.version_of(dag_run.run_after.astimezone(UTC)),
-        "as_of": dag_run.run_after.astimezone(UTC).isoformat(),
+        "as_of": dataset_moment(announced, last_put, dag_run.run_after).isoformat(),
         "release": lake.code_prefix(released["version"]),
         "git_commit": released.get("git_commit") or "unknown",
         "offline_uri": group["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"].rstrip("/") + "/",
-        "put_at": max((event.extra["put_at"] for event in events), default=""),
     }
 
 
-@task.sensor(mode="reschedule", poke_interval=settings().job_poll_s, timeout=3600)
+@task.sensor(
+    # To start the task anew takes longer than the few seconds that local AWS's offline store lags.
+    mode="reschedule" if settings().offline_store_lag_s > SHORT_LAG_S else "poke",
+    poke_interval=max(settings().job_poll_s, settings().offline_store_lag_s / OFFLINE_STORE_POKES),
+    timeout=settings().offline_store_lag_s + 3600,
+)
 def wait_for_offline_store(planned: Any) -> bool:
-    """Feature Store writes offline with a delay: wait for what the features run put last, at most OFFLINE_STORE_LAG."""
-    from urllib.parse import urlsplit
+    """Feature Store writes offline with a delay: wait until it has all that was put by the dataset's moment."""
+    from include.features.as_of import is_complete
 
-    from plugins.operators.aws import client
-
-    if not planned["put_at"]:
-        return True
-    put_at = datetime.fromisoformat(planned["put_at"])
-    if datetime.now(UTC) - put_at > OFFLINE_STORE_LAG:
-        return True
-    location = urlsplit(planned["offline_uri"])
-    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=location.netloc, Prefix=location.path[1:])
-    newest = max((item["LastModified"] for page in pages for item in page.get("Contents", [])), default=None)
-    return newest is not None and newest >= put_at - timedelta(seconds=30)
+    return is_complete(datetime.fromisoformat(planned["as_of"]), settings().offline_store_lag_s, datetime.now(UTC))
 
 
 @task
@@ -165,6 +164,8 @@ def model_build() -> None:
     ### When it fails
     * `preprocess`, `train`, `evaluate`: the message is SageMaker's failure reason; the job's log is in CloudWatch,
       `/aws/sagemaker/ProcessingJobs` and `/aws/sagemaker/TrainingJobs`, under the job's name.
+    * `wait_for_offline_store` waits up to 15 minutes after the last features run, also by hand: that long Feature
+      Store may take to write what was put. The dataset holds what was put by then (`as_of` in its manifest).
     * `approve` skipped: no failure. The reasons are in its log, in the package's approval description and in the
       report: the link "Forecast report" of the task `register`, and `report` in the package's metadata. A person may
       approve the package in SageMaker; then run `model_deploy`.

@@ -67,6 +67,8 @@ def garmin_lease_key(athlete_id: str) -> str:
     return f"state/garmin/lease/athlete_id={athlete_id}.json"
 
 
+LAST_PUT_KEY = "state/features/last-put.json"
+"""When the last features run had put all its rows: `{"put_at": "…", "feature_group": "…"}`."""
 FEATURE_STORE_PREFIX = "feature-store/"
 RELEASE_KEY = "code/release.json"
 """What is released now: `{"version": "…"}`; the code itself is under `code/version=…/`."""

@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     job_instance_type: str = "ml.m5.large"
     job_poll_s: int = 10
     """How often deferred SageMaker tasks ask for the state of their job."""
+    offline_store_lag_s: float = Field(900, ge=0)
+    """Within so many seconds Feature Store has written what was put to the offline store (AWS: 15 minutes)."""
     endpoint_instance_type: str = "ml.m5.large"
     object_page_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
     """Where a person sees an object of S3: the console, which asks them to sign in."""

@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.deploy import project
+from include.deploy.feature_groups import prune_feature_groups
 from include.deploy.stack import StackFailed
 from include.settings import settings
 
@@ -39,6 +40,9 @@ def _run(step: str, overrides: dict[str, str], *, with_data: bool) -> None:
     if step == "release":
         done = project.release(_client, settings())
         print(f"release {done.version}: {f'{done.uploaded} objects uploaded' if done.uploaded else 'there already'}")
+    elif step == "prune-features":
+        pruned = prune_feature_groups(_client, settings(), on_progress=print)
+        print(f"feature groups deleted: {', '.join(pruned) or 'none, there is no older one'}")
     elif step == "delete":
         project.delete(_client, settings(), with_data=with_data, on_progress=print)
     else:
@@ -69,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         nargs="+",
         metavar="STEP",
-        choices=[*STEPS, "all", "delete"],
-        help="data, features, ml, release (build and upload the code), serving; all of these in this order; or delete",
+        choices=[*STEPS, "all", "delete", "prune-features"],
+        help="data, features, ml, release (build and upload the code), serving; all of these in this order; delete; or "
+        "prune-features, which deletes the feature groups of older schema versions",
     )
     parser.add_argument(
         "--parameter",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from include import lake
+from include.deploy.feature_groups import delete_feature_groups, is_kept_group
 from include.deploy.release import ROOT, Published, build_release, current_release, publish, stack_template
 from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack
 from include.settings import XGBOOST_REGISTRY_ACCOUNTS, Settings
@@ -63,10 +64,13 @@ def deploy(
     cloudformation = clients("cloudformation")
     body = stack_template(name, root) if name in FROM_CHECKOUT else None
     version = None if body else current_release(clients("s3"), settings.bucket)
+    parameters = stack_parameters(settings, name, version)
+    if name == "features":
+        parameters["FeatureGroupExists"] = str(is_kept_group(clients, settings, sleep)).lower()
     return deploy_stack(
         cloudformation,
         settings.stack(name),
-        stack_parameters(settings, name, version) | dict(overrides or {}),
+        parameters | dict(overrides or {}),
         template_body=body,
         template_url=template_url(settings, version, name) if version else None,
         on_progress=on_progress,
@@ -106,6 +110,8 @@ def delete(
             if not with_data:
                 continue
             _empty_bucket(clients("s3"), settings.bucket)
+        if name == "features":  # the stack keeps its group
+            delete_feature_groups(clients("sagemaker"), settings.project, on_progress=on_progress, sleep=sleep)
         if delete_stack(cloudformation, settings.stack(name), on_progress=on_progress, sleep=sleep):
             deleted.append(name)
     return deleted

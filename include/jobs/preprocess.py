@@ -22,7 +22,7 @@ from include.jobs.errors import JobError, run, say
 
 
 def preprocess(offline: Path, output: Path, as_of: datetime, dataset_version: str) -> Dataset:
-    """Write the dataset version of `as_of` under `output`.
+    """Write the dataset version of `as_of` under `output`: the same bytes whenever it is made, once all is there.
 
     Raises:
         JobError: no feature rows, no reading at all, or unreadable files.
@@ -46,8 +46,8 @@ def preprocess(offline: Path, output: Path, as_of: datetime, dataset_version: st
         "dataset_version": dataset_version,
         "as_of": as_of.astimezone(UTC).isoformat(),
         "feature_rows": len(features),
-        "athletes": sorted(str(one) for one in features[RECORD_ID].unique()),
-        "inputs": {"parquet_files": len(paths), "feature_rows_sha256": _digest(features)},
+        "athletes": sorted(str(athlete) for athlete in features[RECORD_ID].unique()),
+        "inputs": {"feature_rows_sha256": _digest(features)},
         "rows_embargoed": len(rows) - sum(len(fold) for fold in dataset.folds.values()),
     }
     write_dataset(dataset, output, about)

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from include.settings import DEFAULT_PROJECT
-from infra.laptop.options import ROOT, Options
+from infra.laptop.options import OFFLINE_STORE_LAG_S, ROOT, Options
 
 CREDENTIALS_PATH = "/_localaws/credentials/airflow-env.amazonaws.com/"
 """Where local AWS gives a container of MWAA its role's credentials; the role's name follows."""
@@ -91,6 +91,7 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
         "GFF_SOURCE": options.source,
         "GFF_SCHEDULE_START": _schedule_start(home, today),
         "GFF_JOB_POLL_S": "1",
+        "GFF_OFFLINE_STORE_LAG_S": str(OFFLINE_STORE_LAG_S),
         "GFF_OBJECT_PAGE_URL": f"{options.aws_url}/_localaws/s3/{{bucket}}/{{key}}",
     }
     own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}

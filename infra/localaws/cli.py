@@ -18,6 +18,7 @@ from infra.localaws.server import Application
 from infra.localaws.world import Config, StateError, World
 
 ROOT = Path(__file__).parents[2]
+OFFLINE_DELAY_MAX_S = 900
 JOBS_PYTHON = ROOT / ".venvs/jobs/bin/python"
 
 DESCRIPTION = """\
@@ -85,6 +86,27 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default=os.environ.get("LOCALAWS_MODEL_PACKAGE_DELAY_S", "0.5"),
         help="how long a new model package is InProgress (LOCALAWS_MODEL_PACKAGE_DELAY_S, 0.5)",
     )
+    parser.add_argument(
+        "--offline-delay-s",
+        type=positive_seconds,
+        default=Config.offline_delay_s,
+        metavar="S",
+        help="from the last put into a feature group until all is in its offline store (%(default)s; AWS: 900)",
+    )
+    parser.add_argument(
+        "--offline-seed",
+        type=int,
+        default=Config.offline_seed,
+        metavar="N",
+        help="order of its partitions (%(default)s)",
+    )
+    parser.add_argument(
+        "--write-units-per-s",
+        type=int,
+        default=Config.write_units_per_s,
+        metavar="N",
+        help="of one record identifier; beyond, puts are throttled (default: %(default)s, as on AWS)",
+    )
     parser.add_argument("--verbose", action="store_true", help="log requests that fail with their traceback")
     return parser.parse_args(arguments)
 
@@ -94,6 +116,21 @@ def _at_least_one(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def positive_seconds(text: str) -> float:
+    """Seconds, more than none: a store without a delay would hide what AWS shows.
+
+    Raises:
+        ArgumentTypeError: no number above 0.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= OFFLINE_DELAY_MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and up to {OFFLINE_DELAY_MAX_S}")
+    return seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,22 +158,28 @@ def _run(options: argparse.Namespace) -> int:
     state = Path(tempfile.mkdtemp(prefix="localaws-")) if temporary else options.state.absolute()
     lock = _lock(state)
     try:
-        config = Config(
-            options.port,
-            state,
-            options.jobs_python.absolute(),
-            options.host,
-            options.region,
-            options.list_page_size,
-            options.model_package_delay,
-        )
-        world = World(config)
+        world = World(_config(options, state))
         _serve(world, stopping, "temporary, deleted at the end" if temporary else "kept")
     finally:
         lock.close()
         if temporary:
             shutil.rmtree(state, ignore_errors=True)
     return 0
+
+
+def _config(options: argparse.Namespace, state: Path) -> Config:
+    return Config(
+        options.port,
+        state,
+        options.jobs_python.absolute(),
+        options.host,
+        options.region,
+        list_page_size=options.list_page_size,
+        model_package_delay_s=options.model_package_delay,
+        offline_delay_s=options.offline_delay_s,
+        offline_seed=options.offline_seed,
+        write_units_per_s=options.write_units_per_s,
+    )
 
 
 def _lock(state: Path) -> TextIOWrapper:

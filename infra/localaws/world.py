@@ -38,6 +38,12 @@ class Config:
     """Most entries that ListModelPackages looks at for one page, before it filters them."""
     model_package_delay_s: float = 0.5
     """How long a new model package is InProgress."""
+    offline_delay_s: float = 1.0
+    """Seconds from the last put into a feature group until all that was put is in its offline store."""
+    offline_seed: int = 0
+    """Decides in which order the partitions of an offline store are written within the delay."""
+    write_units_per_s: int = 500
+    """Write units of one record identifier of a feature group, beyond which puts are throttled."""
 
     @property
     def url(self) -> str:

@@ -66,3 +66,10 @@ def test_only_this_machine_is_listened_to(options: Options) -> None:
 def test_local_aws_is_not_told_of_itself(options: Options) -> None:
     made = airflow_home.environment(options, date(2026, 1, 1), {})
     assert "AWS_ENDPOINT_URL" not in local_aws(options, made).environment
+
+
+def test_a_build_waits_longer_than_the_offline_store_lags(options: Options) -> None:
+    command = local_aws(options, {}).command
+    delay_s = float(command[command.index("--offline-delay-s") + 1])
+    waits_s = float(airflow_home.environment(options, date(2026, 1, 1), {})["GFF_OFFLINE_STORE_LAG_S"])
+    assert 0 < delay_s < waits_s

@@ -156,8 +156,6 @@ def list_keys(bucket: str, prefix: str = "") -> list[str]:
         KeyError: no such bucket.
     """
     from infra.localaws.s3.listing import list_page
-    from infra.localaws.s3.routes import announce_listing
 
-    announce_listing(_backend(), _bucket(bucket), prefix)
     page = list_page(_bucket(bucket), prefix, "", "", limit=2**62)
     return [key.name for key in page.keys]
