@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from infra.laptop.options import ROOT, Options
+from infra.mwaa import layout
 
 SETTINGS = {
     "CORE__EXECUTOR": "LocalExecutor",
@@ -66,11 +67,13 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     """The environment of every process started here; makes the home folder and its secrets where missing."""
     home = options.airflow_home
     home.mkdir(parents=True, exist_ok=True)
+    # As on MWAA, the DAGs folder alone makes the project importable: what works here imports there.
+    dags_folder = home / "dags"
+    layout.link(ROOT, dags_folder)
     own = {
         "AIRFLOW_HOME": str(home.resolve()),
-        "PYTHONPATH": str(ROOT),
         "PATH": f"{options.airflow_bin}{os.pathsep}{inherited.get('PATH', os.defpath)}",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder.resolve()),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__API__PORT": str(options.port_airflow),
         "AIRFLOW__API__BASE_URL": options.airflow_url,
@@ -88,6 +91,6 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     }
     own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}
     # Compiled modules are kept: without them every task and job would compile what it imports, seconds each.
-    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "VIRTUAL_ENV", "AWS_PROFILE", "AWS_SESSION_TOKEN"}
+    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "AWS_PROFILE", "AWS_SESSION_TOKEN"}
     base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(("AIRFLOW_", "GFF_SOURCE"))}
     return base | own

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.laptop import airflow_home
-from infra.laptop.options import Options
+from infra.laptop.options import ROOT, Options
 from infra.laptop.processes import airflow_components, local_aws
 
 
@@ -66,3 +66,14 @@ def test_only_this_machine_is_listened_to(options: Options) -> None:
 def test_local_aws_is_not_told_of_itself(options: Options) -> None:
     made = airflow_home.environment(options, date(2026, 1, 1), {})
     assert "AWS_ENDPOINT_URL" not in local_aws(options, made).environment
+
+
+def test_airflow_imports_the_project_from_its_dags_folder_alone_as_on_mwaa(options: Options) -> None:
+    made = airflow_home.environment(options, date(2026, 1, 1), {"PYTHONPATH": str(ROOT)})
+    folder = options.airflow_home / "dags"
+    assert made["AIRFLOW__CORE__DAGS_FOLDER"] == str(folder.resolve())
+    assert sorted(path.name for path in folder.iterdir() if path.is_symlink()) == ["dags", "include", "plugins"]
+    assert "PYTHONPATH" not in made
+    for component in airflow_components(options, made):
+        assert "-m" not in component.command, component.name  # which would put the working folder on the path
+    assert local_aws(options, made).environment["PYTHONPATH"] == str(ROOT)
