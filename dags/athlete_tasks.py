@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import Metadata, TriggerRule, task
 
 from dags.assets import ATHLETE_FEATURES
+from include.pools import GARMIN_LIVE
 from include.settings import settings
 
 NAMES = "{{ label }}"
@@ -38,6 +39,20 @@ def fetch(batch: Json) -> None:
         return str(done)
 
     _each(of.names, work)
+
+
+@task
+def part_of(plan: dict[str, list[Json]], name: str) -> list[Json]:
+    """One list of the plan: Airflow maps a task over nothing less than what another returned."""
+    return plan[name]
+
+
+def fetch_all(planned: Any) -> tuple[list[Any], Any]:
+    """The tasks that fetch what a plan (`FetchPlan.as_json`) names, and its batches for what comes after them."""
+    files, live, batches = (part_of.override(task_id=name)(planned, name) for name in ("files", "live", "batches"))
+    fetched_files = fetch.override(task_id="fetch_files").expand(batch=files)
+    fetched_live = fetch.override(task_id="fetch_live", pool=GARMIN_LIVE.name).expand(batch=live)
+    return [fetched_files, fetched_live], batches
 
 
 @task(map_index_template=NAMES, trigger_rule=TriggerRule.ALL_DONE)

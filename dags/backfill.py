@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
 
-from dags.athlete_tasks import Json, announce, curate, features, fetch, validate, verdict
+from dags.athlete_tasks import Json, announce, curate, features, fetch_all, validate, verdict
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
 
@@ -23,7 +23,7 @@ def plan(
 
     from include.garmin.document import SourceError
     from include.garmin.open import open_source
-    from include.garmin.planning import batched, plan_history
+    from include.garmin.planning import FetchPlan, batched, plan_history
     from include.garmin.registry import Athlete, chosen_athletes
     from plugins.operators.aws import client
 
@@ -32,24 +32,13 @@ def plan(
     named, source = params["athletes"], params["source"]
     listed = chosen_athletes(client("s3"), settings().bucket, named)
     if source == ONLY_RAW:
-        return {"files": [], "live": [], "batches": [batch.as_json() for batch in batched(listed, days)]}
+        return FetchPlan([], [], batched(listed, days)).as_json()
     try:
         if source:
             listed = [Athlete(name, source) for name in named or open_source(source, today, client).athletes()]
-        history = plan_history(listed, settings().source, days, today, again=params["again"])
+        return plan_history(listed, settings().source, days, today, again=params["again"]).as_json()
     except SourceError as error:
         raise AirflowFailException(str(error)) from error
-    return {
-        "files": [batch.as_json() for batch in history.files],
-        "live": [batch.as_json() for batch in history.live],
-        "batches": [batch.as_json() for batch in history.batches],
-    }
-
-
-@task
-def part_of(plan: dict[str, list[Json]], name: str) -> list[Json]:
-    """One list of the plan: Airflow maps a task over nothing less than what another returned."""
-    return plan[name]
 
 
 def window(params: Any, run_type: str, interval_start: datetime | None, interval_end: datetime | None) -> Days:
@@ -101,13 +90,12 @@ def garmin_backfill() -> None:
     * *LoginNeeded*: run the command in the message on a laptop, then clear the failed tasks.
     * *TooManyRequests*: Garmin asked to be left alone; clear the failed tasks after the time that the message says.
     * *SourceError*: the file or setting in the message is not what was expected.
+    * `fetch_live` stays *scheduled*: another run asks Garmin, or the pool is missing. Make it once:
+      `airflow pools set garmin_live 1 'Asks Garmin Connect itself'`.
     """
     planned: Any = plan()
-    files, live, batches = (part_of.override(task_id=name)(planned, name) for name in ("files", "live", "batches"))
-    fetched_files = fetch.override(task_id="fetch_files").expand(batch=files)
-    fetched_live = fetch.override(task_id="fetch_live", max_active_tis_per_dagrun=1).expand(batch=live)
-    through = from_raw_to_features.expand(batch=batches)
-    [fetched_files, fetched_live] >> through >> announce() >> verdict()
+    fetched, batches = fetch_all(planned)
+    fetched >> from_raw_to_features.expand(batch=batches) >> announce() >> verdict()
 
 
 garmin_backfill()

@@ -6,16 +6,16 @@ from typing import Any
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
 
-from dags.athlete_tasks import Json, announce, curate, features, fetch, validate, verdict
+from dags.athlete_tasks import Json, announce, curate, features, fetch_all, validate, verdict
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
 
 
 @task
-def plan(params: Any = None, dag_run: Any = None, data_interval_start: Any = None) -> list[Json]:
-    """The athletes of this run, in batches, and the days to fetch of each batch."""
+def plan(params: Any = None, dag_run: Any = None, data_interval_start: Any = None) -> dict[str, list[Json]]:
+    """The athletes of this run, in batches, the days to fetch of each batch, and which of them ask Garmin."""
     from include.garmin.fetching import first_day_to_fetch
-    from include.garmin.planning import batched
+    from include.garmin.planning import batched, plan_days
     from include.garmin.registry import chosen_athletes
     from plugins.operators.aws import client
 
@@ -26,7 +26,7 @@ def plan(params: Any = None, dag_run: Any = None, data_interval_start: Any = Non
     if dag_run.run_type == "scheduled" and start is not None:
         firsts = [first_day_to_fetch(s3, bucket, batch.names, start) for batch in batches]
         batches = [replace(batch, days=(first, end)) for batch, first in zip(batches, firsts, strict=True)]
-    return [batch.as_json() for batch in batches]
+    return plan_days(batches, settings().source).as_json()
 
 
 def window(params: Any, run_type: str, interval_start: datetime | None) -> tuple[date | None, date | None]:
@@ -40,9 +40,9 @@ def window(params: Any, run_type: str, interval_start: datetime | None) -> tuple
 
 
 @task_group(group_id="batch")
-def from_garmin_to_features(batch: Json) -> None:
+def from_raw_to_features(batch: Json) -> None:
     """A failed athlete does not keep the others of its batch from the next step."""
-    fetch(batch) >> curate(batch) >> validate(batch) >> features(batch)
+    curate(batch) >> validate(batch) >> features(batch)
 
 
 @dag(
@@ -74,10 +74,12 @@ def garmin_ingest() -> None:
     * *TooManyRequests*: Garmin asked to be left alone. Nothing is lost: the next run goes on where this one stopped.
     * *UnknownAthlete*: the id in `config/athletes.json` is none of the source. *DataRejected* in `validate`: see
       `quality/` and `quarantine/` in the bucket, by athlete.
+    * `fetch_live` stays *scheduled*: another run asks Garmin, or the pool is missing. Make it once:
+      `airflow pools set garmin_live 1 'Asks Garmin Connect itself'`.
     * Every step can be cleared and run again: raw answers are written once, months and features are rewritten whole.
     """
-    batches = plan()
-    from_garmin_to_features.expand(batch=batches) >> announce() >> verdict()
+    fetched, batches = fetch_all(plan())
+    fetched >> from_raw_to_features.expand(batch=batches) >> announce() >> verdict()
 
 
 garmin_ingest()

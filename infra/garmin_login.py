@@ -14,7 +14,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.garmin.connect.login import LoginFailed, how_long, sign_in, tokens_of_folder
-from include.garmin.connect.tokens import TokenStore, secret_name
+from include.garmin.connect.tokens import TokenStore, parameter_name
 from include.garmin.document import LoginNeeded, SourceError
 from include.garmin.registry import Athlete, RegistryError, add_athletes
 from include.lake import ATHLETES_KEY
@@ -22,7 +22,7 @@ from include.settings import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
 
 LOCAL_AWS = "http://127.0.0.1:4566"
 """Where `make run` has its local AWS."""
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
     logging.getLogger("garminconnect").setLevel(logging.CRITICAL)  # its way through its ways to sign in
     try:
         endpoint_url = LOCAL_AWS if options.local else options.endpoint_url
-        client = _store(options.athlete, options.import_dir, _client("secretsmanager", endpoint_url), ask, ask_secretly)
+        client = _store(options.athlete, options.import_dir, _client("ssm", endpoint_url), ask, ask_secretly)
         _list(Athlete(options.athlete, client), _client("s3", endpoint_url))
     except (LoginFailed, SourceError, BotoCoreError, ClientError) as error:
         print(f"no tokens stored for {options.athlete}: {error}", file=sys.stderr)
@@ -47,11 +47,9 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
     return 0
 
 
-def _store(
-    athlete_id: str, folder: Path | None, secretsmanager: "SecretsManagerClient", ask: Ask, ask_secretly: Ask
-) -> str:
+def _store(athlete_id: str, folder: Path | None, ssm: "SSMClient", ask: Ask, ask_secretly: Ask) -> str:
     """Store the tokens; the name of the client whose they are, which is the athlete's source."""
-    store, name = TokenStore(secretsmanager, settings().project), secret_name(settings().project, athlete_id)
+    store, name = TokenStore(ssm, settings().project), parameter_name(settings().project, athlete_id)
     _check_access(store, athlete_id)
     now = datetime.now(UTC)
     if folder is not None:
@@ -62,7 +60,7 @@ def _store(
         signed_in = sign_in(email, password, lambda: ask("Code that Garmin sent: "), now)
         tokens, whose = signed_in.tokens, f"of account {signed_in.profile_id} ({signed_in.display_name})"
     store.store(athlete_id, tokens)
-    print(f"stored {tokens.client} tokens {whose} as secret {name}")
+    print(f"stored {tokens.client} tokens {whose} as parameter {name}")
     print(f"good {how_long(tokens)}; every run before that renews them")
     return tokens.client
 
@@ -78,7 +76,7 @@ def _list(athlete: Athlete, s3: "S3Client") -> None:
 
 
 def _check_access(store: TokenStore, athlete_id: str) -> None:
-    """Before anyone is asked for a code, which Garmin sends only so often: can secrets be read at all?"""
+    """Before anyone is asked for a code, which Garmin sends only so often: can tokens be read at all?"""
     with suppress(LoginNeeded):
         store.load(athlete_id)
 
@@ -98,7 +96,7 @@ def _client(service: str, endpoint_url: str | None) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.garmin_login",
-        description="Sign an athlete in to Garmin Connect and keep the tokens, never the password, in Secrets Manager.",
+        description="Sign an athlete in to Garmin Connect and keep the tokens, never the password, in Parameter Store.",
         epilog="Run it where the athlete's own browser could sign in: Garmin blocks the addresses of large clouds. "
         "Names come from GFF_PROJECT and GFF_REGION, credentials and AWS_ENDPOINT_URL as for every AWS tool.",
     )

@@ -73,9 +73,11 @@ def with_absolute_path(spec: str) -> str:
 
 def _live(name: str, today: date, clients: Clients | None) -> Source:
     if clients is None:
-        raise SourceError(f"source {name!r} keeps its tokens in Secrets Manager: it is opened by a deployment")
-    of = settings()
-    place = (clients("secretsmanager"), clients("s3"), of.bucket, of.project, today)
+        raise SourceError(f"source {name!r} keeps its tokens in Parameter Store: it is opened by a deployment")
+    from include.garmin.connect.tokens import TokenStore
+
+    deployment = settings()
+    place = (TokenStore(clients("ssm"), deployment.project), clients("s3"), deployment.bucket, today)
     if name == "garminconnect":
         from include.garmin.connect.garminconnect_source import GarminConnectSource
 

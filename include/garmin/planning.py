@@ -1,7 +1,7 @@
 """Which athletes and days a run works on: in batches, that Airflow maps its tasks over."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 from typing import Any
@@ -48,12 +48,17 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class History:
-    """How history is loaded: `files` side by side, `live` one after the other, then `batches` into tables."""
+class FetchPlan:
+    """What one run does: fetch `files` side by side and `live` one after the other, then `batches` into tables."""
 
     files: list[Batch]
     live: list[Batch]
     batches: list[Batch]
+
+    def as_json(self) -> dict[str, list[dict[str, Any]]]:
+        """What Airflow hands from task to task."""
+        lists = {"files": self.files, "live": self.live, "batches": self.batches}
+        return {name: [batch.as_json() for batch in batches] for name, batches in lists.items()}
 
 
 def batched(athletes: Sequence[Athlete], days: Days, *, again: bool = False) -> list[Batch]:
@@ -63,9 +68,24 @@ def batched(athletes: Sequence[Athlete], days: Days, *, again: bool = False) -> 
     return [Batch(tuple(athletes[a:b]), days, again) for a, b in pairwise(edges)]
 
 
+def plan_days(batches: Sequence[Batch], default_source: str) -> FetchPlan:
+    """Plan the fetch of each batch's days: the athletes whose source asks Garmin apart from those of files."""
+
+    def part(batch: Batch, *, live: bool) -> Batch:
+        athletes = (a for a in batch.athletes if is_live(a.source or default_source) is live)
+        return replace(batch, athletes=tuple(athletes))
+
+    files, asked = ([part(batch, live=live) for batch in batches] for live in (False, True))
+    return FetchPlan(
+        files=[batch for batch in files if batch.athletes],
+        live=[batch for batch in asked if batch.athletes],
+        batches=list(batches),
+    )
+
+
 def plan_history(
     athletes: Sequence[Athlete], default_source: str, days: Days, today: date, *, again: bool = False
-) -> History:
+) -> FetchPlan:
     """Plan the loading of `days`: what asks Garmin by months, newest first, and files whole.
 
     Raises:
@@ -73,7 +93,7 @@ def plan_history(
     """
     live = [athlete for athlete in athletes if is_live(athlete.source or default_source)]
     files = [athlete for athlete in athletes if athlete not in live]
-    return History(
+    return FetchPlan(
         files=batched(files, days, again=again),
         live=_by_month(live, days, today, again=again),
         batches=batched(athletes, days),

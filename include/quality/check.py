@@ -1,5 +1,6 @@
 """One Great Expectations run over the tables of many athletes: importing and starting it costs more than checking."""
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,6 +38,8 @@ def validate(tables: Mapping[str, Tables]) -> Validation:
 
 def _context() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+    # Its import alone writes some two hundred lines at INFO about itself, in which a task's own would drown.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
 
     context: Any = gx.get_context(mode="ephemeral")

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from include.pools import Pool
+
 ENDED = ("success", "failed")
 ACTIVE = ("running", "queued", "deferred", "up_for_retry", "up_for_reschedule")
 
@@ -62,6 +64,12 @@ class AirflowApi:
 
     def unpause(self, dag_id: str) -> None:
         self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+
+    def make_pool(self, pool: Pool) -> None:
+        """Make a pool; one that is there keeps its slots."""
+        if self._send("GET", f"/api/v2/pools/{pool.name}", missing_is_none=True) is None:
+            body = {"name": pool.name, "slots": pool.slots, "description": pool.description}
+            self._send("POST", "/api/v2/pools", json=body)
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run by hand; its id."""

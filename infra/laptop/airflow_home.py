@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 
 from include.settings import DEFAULT_PROJECT
 from infra.laptop.options import OFFLINE_STORE_LAG_S, ROOT, Options
+from infra.mwaa import layout
 
 CREDENTIALS_PATH = "/_localaws/credentials/airflow-env.amazonaws.com/"
 """Where local AWS gives a container of MWAA its role's credentials; the role's name follows."""
@@ -71,11 +72,13 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     home = options.airflow_home
     home.mkdir(parents=True, exist_ok=True)
     project = inherited.get("GFF_PROJECT", DEFAULT_PROJECT)
+    # As on MWAA, the DAGs folder alone makes the project importable: what works here imports there.
+    dags_folder = home / "dags"
+    layout.link(ROOT, dags_folder)
     own = {
         "AIRFLOW_HOME": str(home.resolve()),
-        "PYTHONPATH": str(ROOT),
         "PATH": f"{options.airflow_bin}{os.pathsep}{inherited.get('PATH', os.defpath)}",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder.resolve()),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__API__PORT": str(options.port_airflow),
         "AIRFLOW__API__BASE_URL": options.airflow_url,
@@ -96,7 +99,7 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     }
     own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}
     # Compiled modules are kept: without them every task and job would compile what it imports, seconds each.
-    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "VIRTUAL_ENV"}
+    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
     owned = ("AIRFLOW_", "AWS_", "GFF_SOURCE")
     base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(owned)}
     return base | own

@@ -18,6 +18,7 @@ from include.deploy import project
 from include.garmin.document import SourceError
 from include.garmin.open import is_live, open_source
 from include.garmin.registry import set_default_athletes
+from include.pools import POOLS
 from include.settings import Settings
 from infra.laptop import forecasts, ports, processes
 from infra.laptop.addresses import Addresses, find_addresses
@@ -176,6 +177,8 @@ class Deployment:
                 for component in processes.airflow_components(self.options, self.environment):
                     self.supervisor.start(component)
                 self._wait_for_airflow(detail)
+                for pool in POOLS:
+                    self.airflow.make_pool(pool)
         except BaseException as error:  # raised again by the thread that started this one
             self._airflow_failure.append(error)
 

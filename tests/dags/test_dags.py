@@ -11,35 +11,29 @@ from dags.backfill import garmin_backfill
 from dags.build import model_build
 from dags.deploy import model_deploy
 from dags.ingest import garmin_ingest
+from include.pools import GARMIN_LIVE, POOLS
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "dags").glob("*.py") if path.stem != "__init__")
 DAGS = {dag.dag_id: dag for dag in (garmin_ingest(), garmin_backfill(), model_build(), model_deploy())}
 HEAVY = ("pandas", "numpy", "great_expectations", "xgboost", "sagemaker", "pyarrow", "moto")
 
+FROM_GARMIN_TO_FEATURES = {
+    "plan": ["batches", "files", "live"],
+    "files": ["fetch_files"],
+    "live": ["fetch_live"],
+    "batches": ["batch.curate", "batch.features", "batch.validate"],
+    "fetch_files": ["batch.curate"],
+    "fetch_live": ["batch.curate"],
+    "batch.curate": ["batch.validate"],
+    "batch.validate": ["batch.features"],
+    "batch.features": ["announce"],
+    "announce": ["verdict"],
+    "verdict": [],
+}
 EDGES = {
-    "garmin_ingest": {
-        "plan": ["batch.curate", "batch.features", "batch.fetch", "batch.validate"],
-        "batch.fetch": ["batch.curate"],
-        "batch.curate": ["batch.validate"],
-        "batch.validate": ["batch.features"],
-        "batch.features": ["announce"],
-        "announce": ["verdict"],
-        "verdict": [],
-    },
-    "garmin_backfill": {
-        "plan": ["batches", "files", "live"],
-        "files": ["fetch_files"],
-        "live": ["fetch_live"],
-        "batches": ["batch.curate", "batch.features", "batch.validate"],
-        "fetch_files": ["batch.curate"],
-        "fetch_live": ["batch.curate"],
-        "batch.curate": ["batch.validate"],
-        "batch.validate": ["batch.features"],
-        "batch.features": ["announce"],
-        "announce": ["verdict"],
-        "verdict": [],
-    },
+    "garmin_ingest": FROM_GARMIN_TO_FEATURES,
+    "garmin_backfill": FROM_GARMIN_TO_FEATURES,
     "model_build": {
         "plan": ["evaluation_request", "gate", "wait_for_offline_store"],
         "wait_for_offline_store": ["preprocess"],
@@ -101,8 +95,19 @@ def test_a_run_owns_its_days(dag_id: str) -> None:
     assert isinstance(DAGS[dag_id].schedule, CronDataIntervalTimetable)
 
 
-def test_garmin_is_asked_one_piece_after_the_other() -> None:
-    assert DAGS["garmin_backfill"].get_task("fetch_live").max_active_tis_per_dagrun == 1
+def test_all_tasks_that_ask_garmin_share_one_slot_and_no_other_task_waits_for_it() -> None:
+    pools = {(dag_id, task.task_id): task.pool for dag_id, dag in DAGS.items() for task in dag.tasks}
+    live = {key for key, pool in pools.items() if pool == GARMIN_LIVE.name}
+    assert live == {("garmin_ingest", "fetch_live"), ("garmin_backfill", "fetch_live")}
+    assert GARMIN_LIVE.slots == 1
+    assert DAGS["garmin_ingest"].get_task("fetch_live").pool_slots == 1
+
+
+def test_every_pool_is_one_that_is_made_and_the_docs_of_its_dag_say_how() -> None:
+    made = {pool.name: pool for pool in POOLS}
+    for dag in DAGS.values():
+        for name in {task.pool for task in dag.tasks} - {"default_pool"}:
+            assert made[name].command in " ".join((dag.doc_md or "").split())
 
 
 def test_jobs_are_deferred_and_their_logs_not_polled() -> None:

@@ -59,7 +59,7 @@ def _offline_files(laptop: Laptop, folder: Path) -> list[Path]:
 
 
 def test_a_killed_scheduler_and_a_second_run_that_resumes(laptop: Laptop, tmp_path: Path) -> None:
-    laptop.wait_until(lambda: _running(laptop, "fetch", "curate", "validate", "features"), "an ingest task")
+    laptop.wait_until(lambda: _running(laptop, "fetch_files", "curate", "validate", "features"), "an ingest task")
     laptop.kill("scheduler")
     laptop.wait_for("scheduler runs again")
     laptop.wait_for("Ready after", seconds=600)

@@ -24,7 +24,7 @@ def test_a_source_of_files_needs_a_path(spec: str) -> None:
 @pytest.mark.parametrize("spec", ["garminconnect", "garminexport"])
 def test_a_live_source_is_opened_by_a_deployment(spec: str) -> None:
     assert is_live(spec)
-    with pytest.raises(SourceError, match="Secrets Manager"):
+    with pytest.raises(SourceError, match="Parameter Store"):
         open_source(spec, TODAY)
 
 

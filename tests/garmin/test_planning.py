@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from include.garmin.document import SourceError
 from include.garmin.periods import months
-from include.garmin.planning import MOST_PIECES, Batch, batched, plan_history
+from include.garmin.planning import MOST_PIECES, Batch, batched, plan_days, plan_history
 from include.garmin.registry import Athlete
 
 TODAY = date(2026, 3, 20)
@@ -69,3 +69,14 @@ def test_many_athletes_and_years_stay_within_what_airflow_maps() -> None:
 def test_garmin_is_not_asked_for_a_history_without_beginning() -> None:
     with pytest.raises(SourceError, match="give 'from'"):
         plan_history([Athlete("ann")], "garminconnect", (None, None), TODAY)
+
+
+def test_those_who_are_fetched_live_are_planned_apart_and_every_batch_keeps_its_days() -> None:
+    athletes = [Athlete("ann"), Athlete("bob", "folder:/data"), Athlete("cleo"), Athlete("dan", "folder:/data")]
+    first, second = (date(2026, 3, 17), TODAY), (date(2026, 3, 1), TODAY)
+    batches = [Batch(tuple(athletes[:3]), first), Batch((athletes[3],), second)]
+    plan = plan_days(batches, "garminconnect")
+    assert [(batch.names, batch.days) for batch in plan.live] == [(["ann", "cleo"], first)]
+    assert [(batch.names, batch.days) for batch in plan.files] == [(["bob"], first), (["dan"], second)]
+    assert plan.batches == batches
+    assert Batch.from_json(plan.as_json()["live"][0]) == plan.live[0]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from include.pools import GARMIN_LIVE
 from infra.laptop.airflow_api import AirflowApi, RunFailed, TaskState
 
 Replies = dict[tuple[str, str], list[tuple[int, Any]]]
@@ -131,3 +132,13 @@ def test_the_tail_of_a_log_holds_the_traceback(airflow: FakeAirflow, api: Airflo
     lines = api.log_tail("garmin_ingest", "r1", TaskState("batch.fetch", 0, "failed", 2), lines=3)
     assert lines == ["error: Task failed with exception", "    x.py:3 in f", "    ValueError: bad"]
     assert "map_index=0" in airflow.seen[-1][1]
+
+
+def test_a_pool_is_made_once_and_keeps_the_slots_that_a_person_gave_it(airflow: FakeAirflow, api: AirflowApi) -> None:
+    place = f"/api/v2/pools/{GARMIN_LIVE.name}"
+    airflow.replies["GET", place] = [(404, {}), (200, {"name": GARMIN_LIVE.name, "slots": 3})]
+    airflow.replies["POST", "/api/v2/pools"] = [(201, {})]
+    api.make_pool(GARMIN_LIVE)
+    api.make_pool(GARMIN_LIVE)
+    made = [body for method, path, _, body in airflow.seen if (method, path) == ("POST", "/api/v2/pools")]
+    assert made == [{"name": "garmin_live", "slots": 1, "description": GARMIN_LIVE.description}]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.laptop import airflow_home
-from infra.laptop.options import Options
+from infra.laptop.options import ROOT, Options
 from infra.laptop.processes import airflow_components, local_aws
 
 
@@ -73,3 +73,14 @@ def test_a_build_waits_longer_than_the_offline_store_lags(options: Options) -> N
     delay_s = float(command[command.index("--offline-delay-s") + 1])
     waits_s = float(airflow_home.environment(options, date(2026, 1, 1), {})["GFF_OFFLINE_STORE_LAG_S"])
     assert 0 < delay_s < waits_s
+
+
+def test_airflow_imports_the_project_from_its_dags_folder_alone_as_on_mwaa(options: Options) -> None:
+    made = airflow_home.environment(options, date(2026, 1, 1), {"PYTHONPATH": str(ROOT)})
+    folder = options.airflow_home / "dags"
+    assert made["AIRFLOW__CORE__DAGS_FOLDER"] == str(folder.resolve())
+    assert sorted(path.name for path in folder.iterdir() if path.is_symlink()) == ["dags", "include", "plugins"]
+    assert "PYTHONPATH" not in made
+    for component in airflow_components(options, made):
+        assert "-m" not in component.command, component.name  # which would put the working folder on the path
+    assert local_aws(options, made).environment["PYTHONPATH"] == str(ROOT)

@@ -162,7 +162,7 @@ class Connection:
         except BotoCoreError as error:
             told = type(error).__name__
         raise LoginNeeded(
-            f"Garmin renewed the tokens of {self._athlete_id}, and Secrets Manager did not take the new ones ({told}); "
+            f"Garmin renewed the tokens of {self._athlete_id}, and Parameter Store did not take the new ones ({told}); "
             f"the old ones are void: see that they can be stored, then run `{login_command(self._athlete_id)}`"
         )
 

@@ -1,4 +1,4 @@
-"""Garmin Connect itself, asked with the `garminconnect` client and the tokens in Secrets Manager."""
+"""Garmin Connect itself, asked with the `garminconnect` client and the tokens in Parameter Store."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from include.garmin.connect.activity_list import Listed
 from include.garmin.connect.connection import Connection
 from include.garmin.connect.questions import DISPLAY_NAME, Question
 from include.garmin.connect.token_source import TokenSource
-from include.garmin.connect.tokens import secret_name
+from include.garmin.connect.tokens import require_athlete_id
 from include.garmin.document import Held, RawDocument, SourceError, nothing_held
 from include.garmin.periods import months
 
@@ -33,7 +33,7 @@ class GarminConnectSource(TokenSource):
         Without `start`, the whole list of activities, and days from the first activity on. `held` is not asked for;
         that the first page of a month's list is held says that its activities are, too.
         """
-        secret_name(self._project, athlete_id)  # refuses an id that cannot be one
+        require_athlete_id(athlete_id)
         if start and end and start > end:
             raise SourceError(f"start {start} is after end {end}")
         last = min(end or self._today, self._today)

@@ -17,13 +17,13 @@ from include.garmin.connect.garminexport_client import OAUTH1_FILE, OAUTH2_FILE,
 from include.garmin.connect.manners import Manners, response_of
 from include.garmin.connect.questions import Question
 from include.garmin.connect.token_source import TokenSource
-from include.garmin.connect.tokens import Tokens, TokenStore, login_command, secret_name
+from include.garmin.connect.tokens import Tokens, TokenStore, login_command, require_athlete_id
 from include.garmin.document import Held, LoginNeeded, RawDocument, SourceError, nothing_held
 from include.garmin.periods import months
 
 
 class GarminExportSource(TokenSource):
-    """The athletes whose garth tokens are in Secrets Manager; it never logs in."""
+    """The athletes whose garth tokens are in Parameter Store; it never logs in."""
 
     client = "garminexport"
 
@@ -35,7 +35,7 @@ class GarminExportSource(TokenSource):
         The first page of a month comes last: where it is `held`, the whole month is, and is not asked for. Without
         `start`, the whole list.
         """
-        secret_name(self._project, athlete_id)  # refuses an id that cannot be one
+        require_athlete_id(athlete_id)
         if start and end and start > end:
             raise SourceError(f"start {start} is after end {end}")
         return self._documents(athlete_id, start, min(end or self._today, self._today), held)

@@ -17,13 +17,13 @@ from garminconnect import (
 )
 
 from include.garmin.connect.connection import TOKEN_FILE, NotingClient, tokens_of
-from include.garmin.connect.tokens import Tokens
+from include.garmin.connect.tokens import MAX_VALUE_BYTES, Tokens
 
 GARTH_FILES = ("oauth1_token.json", "oauth2_token.json")
 ABOUT_DAYS = {"garminconnect": 30, "garminexport": 365}
 """How long the tokens of a client last from their making, where they do not say it."""
-MAX_TOKEN_FILE_BYTES = 32_000
-"""Two of them fit into a secret, which holds 64 KiB."""
+MAX_TOKEN_FILE_BYTES = MAX_VALUE_BYTES
+"""A larger file does not fit into a parameter."""
 
 _FIELDS = {
     TOKEN_FILE: ("di_token", "di_refresh_token", "di_client_id"),

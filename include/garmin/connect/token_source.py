@@ -12,7 +12,6 @@ from include.garmin.connect.tokens import TokenStore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
 class TokenSource:
@@ -22,19 +21,20 @@ class TokenSource:
 
     def __init__(
         self,
-        secretsmanager: "SecretsManagerClient",
+        store: TokenStore,
         s3: "S3Client",
         bucket: str,
-        project: str,
         today: date,
         manners: Manners | None = None,
         *,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`bucket` keeps the leases; `today` is the last day that is asked for; `sleep` waits for a lease."""
-        self._store = TokenStore(secretsmanager, project)
-        self._project = project
+        """`store` has the tokens and `bucket` the leases; `today` is the last day that is asked for.
+
+        `sleep` waits for a lease.
+        """
+        self._store = store
         self._today = today
         self._manners = manners or Manners()
         self._now = now

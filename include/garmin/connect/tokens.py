@@ -1,22 +1,26 @@
-"""Garmin tokens in Secrets Manager: one secret an athlete, `{project}/garmin/{athlete_id}`. Never a password."""
+"""Garmin tokens in Parameter Store: one encrypted parameter an athlete, `/{project}/garmin/{athlete_id}`.
+
+Never a password. The key is AWS's own for Parameter Store (`alias/aws/ssm`), so a parameter costs nothing.
+"""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Literal
 
 from include.garmin.document import ATHLETE_ID, LoginNeeded, SourceError
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
-    from mypy_boto3_secretsmanager.type_defs import TagTypeDef
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
 CLIENTS = ("garminconnect", "garminexport")
-CLIENT_TAG = "garmin-client"
-"""Tells whose tokens a secret holds, without reading it."""
+MAX_VALUE_BYTES = 8192
+"""An advanced parameter holds no more. Tokens of either client take 2 to 4 KB."""
+CONFIRM_TRIES = 5
+CONFIRM_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,32 +40,36 @@ def login_command(athlete_id: str) -> str:
     return f"make garmin-login ATHLETE={athlete_id}"
 
 
-def secret_name(project: str, athlete_id: str) -> str:
-    """Name of an athlete's secret. Raises SourceError for an id that cannot be part of a name."""
+def require_athlete_id(athlete_id: str) -> None:
+    """Raise SourceError for an id that cannot be part of a name."""
     if not ATHLETE_ID.fullmatch(athlete_id):
         raise SourceError(f"athlete id {athlete_id!r}: letters, digits, '-' and '_' (1 to 64)")
-    return f"{project}/garmin/{athlete_id}"
+
+
+def parameter_name(project: str, athlete_id: str) -> str:
+    """Name of an athlete's parameter. Raises SourceError for an id that cannot be part of a name."""
+    require_athlete_id(athlete_id)
+    return f"{_folder(project)}/{athlete_id}"
 
 
 class TokenStore:
     """The tokens of a project's athletes."""
 
-    def __init__(self, secretsmanager: "SecretsManagerClient", project: str) -> None:
-        self._secrets = secretsmanager
+    def __init__(self, ssm: "SSMClient", project: str, *, sleep: Callable[[float], object] = time.sleep) -> None:
+        self._ssm = ssm
         self._project = project
+        self._sleep = sleep
 
     def athletes(self, client: str) -> list[str]:
-        """Ids of the athletes that have tokens for `client` (one of CLIENTS), sorted. No secret is read."""
-        prefix = f"{self._project}/garmin/"
-        pages = self._secrets.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [prefix]}])
-        found = (
-            secret["Name"].removeprefix(prefix)
-            for page in pages
-            for secret in page["SecretList"]
-            if secret["Name"].startswith(prefix)
-            and any(tag.get("Key") == CLIENT_TAG and tag.get("Value") == client for tag in secret.get("Tags", []))
+        """Ids of the athletes that have tokens for `client` (one of CLIENTS), sorted."""
+        folder = _folder(self._project)
+        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=folder, WithDecryption=True)
+        found = {p["Name"].removeprefix(f"{folder}/"): _parse(p["Value"]) for page in pages for p in page["Parameters"]}
+        return sorted(
+            athlete_id
+            for athlete_id, tokens in found.items()
+            if ATHLETE_ID.fullmatch(athlete_id) and tokens is not None and tokens.client == client
         )
-        return sorted(filter(ATHLETE_ID.fullmatch, found))
 
     def load(self, athlete_id: str) -> Tokens:
         """The tokens stored last.
@@ -69,44 +77,69 @@ class TokenStore:
         Raises:
             LoginNeeded: there are none, or what is stored are no tokens.
         """
-        name = secret_name(self._project, athlete_id)
-        value = self._value(name)
-        if value is None:
+        name = parameter_name(self._project, athlete_id)
+        stored = self._stored(name)
+        if stored is None:
             raise LoginNeeded(f"no Garmin tokens of {athlete_id}: run `{login_command(athlete_id)}`")
-        tokens = _parse(value["SecretString"]) if "SecretString" in value else None
+        tokens = _parse(stored["Value"])
         if tokens is None:
-            raise LoginNeeded(f"secret {name} holds no Garmin tokens: run `{login_command(athlete_id)}`")
+            raise LoginNeeded(f"parameter {name} holds no Garmin tokens: run `{login_command(athlete_id)}`")
         return tokens
 
     def store(self, athlete_id: str, tokens: Tokens) -> None:
         """Write `tokens` and read them back: when this returns they are the ones that `load` gives.
 
         Raises:
-            SourceError: they were not confirmed; the old ones may be worth nothing any more.
+            SourceError: they are larger than MAX_VALUE_BYTES, and nothing was written; or they were not confirmed, and
+                the old ones may be worth nothing any more.
         """
-        name, text = secret_name(self._project, athlete_id), _text(tokens)
-        tag: TagTypeDef = {"Key": CLIENT_TAG, "Value": tokens.client}
-        before = self._value(name)
-        if before is None:
-            self._secrets.create_secret(
-                Name=name, SecretString=text, Description="Garmin Connect tokens, no password", Tags=[tag]
+        name, text = parameter_name(self._project, athlete_id), _text(tokens)
+        if (size := len(text.encode())) > MAX_VALUE_BYTES:
+            raise SourceError(
+                f"the Garmin tokens of {athlete_id} take {size} bytes, a parameter holds {MAX_VALUE_BYTES}"
             )
-        else:
-            self._secrets.put_secret_value(SecretId=name, SecretString=text)
-            known = _parse(before.get("SecretString", ""))
-            if known is None or known.client != tokens.client:
-                self._secrets.tag_resource(SecretId=name, Tags=[tag])
-        confirmed = self._value(name)
-        if confirmed is None or confirmed.get("SecretString") != text:
-            raise SourceError(f"secret {name} did not take the new tokens: run `{login_command(athlete_id)}`")
+        version = self._ssm.put_parameter(
+            Name=name,
+            Value=text,
+            Type="SecureString",
+            Description="Garmin Connect tokens, no password",
+            Overwrite=True,
+            # Up to 4 KB are free; what is larger becomes an advanced parameter by itself.
+            Tier="Intelligent-Tiering",
+        )["Version"]
+        if not self._is_confirmed(name, version, text):
+            raise SourceError(f"parameter {name} did not take the new tokens: run `{login_command(athlete_id)}`")
 
-    def _value(self, name: str) -> dict[str, Any] | None:
+    def delete(self, athlete_id: str) -> bool:
+        """Delete the tokens with all their versions; whether there were any."""
         try:
-            return dict(self._secrets.get_secret_value(SecretId=name))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+            self._ssm.delete_parameter(Name=parameter_name(self._project, athlete_id))
+        except self._ssm.exceptions.ParameterNotFound:
+            return False
+        return True
+
+    def exists(self, athlete_id: str) -> bool:
+        """Whether anything is stored for the athlete, tokens or not."""
+        return self._stored(parameter_name(self._project, athlete_id)) is not None
+
+    def _is_confirmed(self, name: str, version: int, text: str) -> bool:
+        """Whether a read gives `text`; one that gives an older version is repeated, as it may lag behind the write."""
+        for _ in range(CONFIRM_TRIES):
+            stored = self._stored(name)
+            if stored is not None and stored["Version"] >= version:
+                return stored["Value"] == text
+            self._sleep(CONFIRM_PAUSE_S)
+        return False
+
+    def _stored(self, name: str) -> "ParameterTypeDef | None":
+        try:
+            return self._ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+        except self._ssm.exceptions.ParameterNotFound:
             return None
+
+
+def _folder(project: str) -> str:
+    return f"/{project}/garmin"
 
 
 def _text(tokens: Tokens) -> str:

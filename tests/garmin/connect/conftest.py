@@ -18,7 +18,7 @@ def aws() -> dict[str, Any]:
         for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
             patches.delenv(name, raising=False)
         keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-        return {name: boto3.client(name, region_name="us-east-1", **keys) for name in ("s3", "secretsmanager")}
+        return {name: boto3.client(name, region_name="us-east-1", **keys) for name in ("s3", "ssm")}
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def s3(aws: dict[str, Any], bucket: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def secretsmanager(aws: dict[str, Any], s3: Any) -> Any:
+def ssm(aws: dict[str, Any], s3: Any) -> Any:
     """Of the same made-up AWS as `s3`."""
-    return aws["secretsmanager"]
+    return aws["ssm"]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.garmin.connect.fake_garmin import Account, FakeGarmin
 
 @pytest.fixture(autouse=True)
 def no_other_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_PROFILE"):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SSM", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -27,8 +27,8 @@ def no_pause_for_typing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(secretsmanager: Any) -> TokenStore:
-    return TokenStore(secretsmanager, settings().project)
+def store(ssm: Any) -> TokenStore:
+    return TokenStore(ssm, settings().project)
 
 
 def _never(_: str) -> str:
@@ -92,7 +92,7 @@ def test_what_cannot_be_stored_is_told_before_anyone_is_asked(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_without_access_to_secrets_nobody_is_asked(
+def test_without_access_to_parameters_nobody_is_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
@@ -121,14 +121,14 @@ def test_stopping_is_no_error_message(store: TokenStore, capsys: pytest.CaptureF
     ],
 )
 def test_where_tokens_are_stored(
-    monkeypatch: pytest.MonkeyPatch, secretsmanager: Any, arguments: list[str], expected: str | None
+    monkeypatch: pytest.MonkeyPatch, ssm: Any, arguments: list[str], expected: str | None
 ) -> None:
     asked: list[Any] = []
 
     def client(service: str, **options: Any) -> Any:
         asked.append((service, options.get("endpoint_url")))
-        return secretsmanager
+        return ssm
 
     monkeypatch.setattr(boto3, "client", client)
     main(["--athlete", "ann", "--import-dir", "/nowhere", *arguments], ask=_never, ask_secretly=_never)
-    assert asked == [("secretsmanager", expected)]
+    assert asked == [("ssm", expected)]

@@ -30,13 +30,11 @@ def account() -> Account:
 
 @pytest.fixture
 def source(
-    s3: Any, bucket: str, secretsmanager: Any, fake_garmin: FakeGarmin, account: Account, manners: Manners
+    s3: Any, bucket: str, ssm: Any, fake_garmin: FakeGarmin, account: Account, manners: Manners
 ) -> GarminConnectSource:
     files = {TOKEN_FILE: fake_garmin.accounts.token_file(account)}
-    TokenStore(secretsmanager, "gff").store(
-        "ann", Tokens("garminconnect", files, datetime(2026, 3, 1, tzinfo=UTC), None)
-    )
-    return GarminConnectSource(secretsmanager, s3, bucket, "gff", TODAY, manners)
+    TokenStore(ssm, "gff").store("ann", Tokens("garminconnect", files, datetime(2026, 3, 1, tzinfo=UTC), None))
+    return GarminConnectSource(TokenStore(ssm, "gff"), s3, bucket, TODAY, manners)
 
 
 def _slots(documents: list[RawDocument]) -> list[tuple[str, date, str]]:

@@ -69,8 +69,8 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture
-def store(secretsmanager: Any) -> TokenStore:
-    return TokenStore(secretsmanager, PROJECT)
+def store(ssm: Any) -> TokenStore:
+    return TokenStore(ssm, PROJECT)
 
 
 def _oauth2(fake_garmin: FakeGarmin, account: Account, life_s: float = 86_400, refresh_life_s: float = 86_400) -> str:
@@ -99,9 +99,9 @@ def stale(fake_garmin: FakeGarmin, account: Account, store: TokenStore) -> None:
 
 @pytest.fixture
 def source(
-    secretsmanager: Any, s3: Any, bucket: str, manners: Manners, clock: Clock, fake_garmin: FakeGarmin
+    ssm: Any, s3: Any, bucket: str, manners: Manners, clock: Clock, fake_garmin: FakeGarmin
 ) -> GarminExportSource:
-    return GarminExportSource(secretsmanager, s3, bucket, PROJECT, TODAY, manners, now=lambda: NOW, sleep=clock.sleep)
+    return GarminExportSource(TokenStore(ssm, PROJECT), s3, bucket, TODAY, manners, now=lambda: NOW, sleep=clock.sleep)
 
 
 def _fetch(source: GarminExportSource, start: date | None = date(2026, 2, 27), **options: Any) -> list[RawDocument]:
@@ -405,7 +405,7 @@ def test_no_secret_is_in_logs_or_errors(
     fake_garmin.faults.append(Fault.status(where, status, times=99))
     with pytest.raises(SourceError) as refused:
         _fetch(source)
-    # botocore tells whole answers of Secrets Manager at DEBUG; the rest is Garmin's side.
+    # botocore tells whole answers of Parameter Store at DEBUG; the rest is Garmin's side.
     logged = [record.getMessage() for record in caplog.records if not record.name.startswith("botocore")]
     assert any("garmin" in message or "GET" in message for message in logged)
     told = " ".join([_whole_chain(refused.value), *logged])

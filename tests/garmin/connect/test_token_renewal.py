@@ -32,13 +32,13 @@ def account() -> Account:
 
 
 @pytest.fixture
-def store(secretsmanager: Any) -> TokenStore:
-    return TokenStore(secretsmanager, "gff")
+def store(ssm: Any) -> TokenStore:
+    return TokenStore(ssm, "gff")
 
 
 @pytest.fixture
-def source(s3: Any, bucket: str, secretsmanager: Any, fake_garmin: FakeGarmin, manners: Manners) -> GarminConnectSource:
-    return GarminConnectSource(secretsmanager, s3, bucket, "gff", TODAY, manners)
+def source(s3: Any, bucket: str, ssm: Any, fake_garmin: FakeGarmin, manners: Manners) -> GarminConnectSource:
+    return GarminConnectSource(TokenStore(ssm, "gff"), s3, bucket, TODAY, manners)
 
 
 def _give_tokens(store: TokenStore, fake: FakeGarmin, account: Account, life_s: float = 86_400) -> Tokens:
@@ -82,7 +82,7 @@ def test_new_tokens_are_stored_and_confirmed_before_anything_else_is_asked(
     store: TokenStore,
     fake_garmin: FakeGarmin,
     account: Account,
-    secretsmanager: Any,
+    ssm: Any,
     how: str,
 ) -> None:
     _give_tokens(store, fake_garmin, account, life_s=600 if how == "about to end" else 86_400)
@@ -92,17 +92,17 @@ def test_new_tokens_are_stored_and_confirmed_before_anything_else_is_asked(
         events.append((model.name, len(fake_garmin.seen)))
 
     documents = source.fetch("ann", DAY, DAY)
-    secretsmanager.meta.events.register("before-call.secrets-manager", note)
+    ssm.meta.events.register("before-call.ssm", note)
     try:
         next(documents)
         if how != "about to end":
             fake_garmin.accounts.revoke_access()
         assert len(list(documents)) == 7
     finally:
-        secretsmanager.meta.events.unregister("before-call.secrets-manager", note)
+        ssm.meta.events.unregister("before-call.ssm", note)
     asked_until_refresh = 1 + [seen.place for seen in fake_garmin.seen].index(TOKEN_SERVICE)
-    stored = events.index(("PutSecretValue", asked_until_refresh))
-    assert events[stored + 1] == ("GetSecretValue", asked_until_refresh)
+    stored = events.index(("PutParameter", asked_until_refresh))
+    assert events[stored + 1] == ("GetParameter", asked_until_refresh)
     assert _refreshes(fake_garmin) == [200]
 
 
@@ -120,7 +120,7 @@ def test_a_run_that_fails_between_renewal_and_storing_is_told(
     store: TokenStore,
     fake_garmin: FakeGarmin,
     account: Account,
-    secretsmanager: Any,
+    ssm: Any,
     failure: str,
 ) -> None:
     _give_tokens(store, fake_garmin, account, life_s=600)
@@ -128,10 +128,10 @@ def test_a_run_that_fails_between_renewal_and_storing_is_told(
     def put(**_: Any) -> None:
         if failure == "killed":
             raise KeyboardInterrupt
-        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutSecretValue")
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutParameter")
 
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(secretsmanager, "put_secret_value", put)
+        patches.setattr(ssm, "put_parameter", put)
         if failure == "killed":
             with pytest.raises(KeyboardInterrupt):
                 _fetch(source)
@@ -144,14 +144,14 @@ def test_a_run_that_fails_between_renewal_and_storing_is_told(
 
 
 def test_two_runs_at_once_renew_once(
-    s3: Any, bucket: str, secretsmanager: Any, store: TokenStore, fake_garmin: FakeGarmin, account: Account
+    s3: Any, bucket: str, ssm: Any, store: TokenStore, fake_garmin: FakeGarmin, account: Account
 ) -> None:
     _give_tokens(store, fake_garmin, account, life_s=600)
     came: list[int] = []
 
     def run() -> None:
         manners = Manners(pace_s=0.0)
-        own = GarminConnectSource(secretsmanager, s3, bucket, "gff", TODAY, manners, sleep=lambda _: time.sleep(0.01))
+        own = GarminConnectSource(TokenStore(ssm, "gff"), s3, bucket, TODAY, manners, sleep=lambda _: time.sleep(0.01))
         came.append(_fetch(own))
 
     fake_garmin.faults.append(Fault.slow("diauth", 0.3))
