@@ -10,4 +10,9 @@ def client(service: str) -> Any:
     """
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-    return AwsBaseHook(aws_conn_id=None, client_type=service).get_conn()
+    from include.bucket_owner import expect_bucket_owner
+    from include.settings import settings
+
+    # Names hold the region, so the client must be in the same; botocore itself reads AWS_DEFAULT_REGION alone.
+    hook = AwsBaseHook(aws_conn_id=None, client_type=service, region_name=settings().region)
+    return expect_bucket_owner(hook.get_conn(), settings().account_id)

@@ -23,14 +23,21 @@ def wait_until_served(config: Config, longest_s: float = 30.0) -> None:
 
 
 class Clients:
-    """Clients by service and region, made on first use (making one is slow and not thread-safe)."""
+    """Clients by service, region and identity, made on first use (making one is slow and not thread-safe)."""
 
     def __init__(self, world: World) -> None:
         self._url = world.config.url
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
-    def of(self, region: str) -> ClientFor:
+    def client_for(self, region: str, role_arn: str | None = None) -> ClientFor:  # noqa: ARG002 - see below
+        """Clients in a region.
+
+        Args:
+            role_arn: the service role of a stack; None for the caller's own rights. No identity is checked yet, so it
+                changes nothing.
+        """
+
         def client(service: str) -> Any:
             with self._lock:
                 if (service, region) not in self._clients:

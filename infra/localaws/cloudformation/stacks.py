@@ -145,6 +145,7 @@ class Stacks:
                 return
             stack = found[0]
             self._check_deletable(stack)
+            stack.role_arn = request.get("RoleARN") or stack.role_arn
             stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
         keep = frozenset(request.get("RetainResources") or ())
 
@@ -155,11 +156,19 @@ class Stacks:
         self.run(work)
 
     def continue_rollback(self, request: Request) -> None:
+        """Try a failed rollback again, without the resources to skip: the stack takes them for rolled back."""
         stack = self.find(request["StackName"], deleted=False)
-        if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.undo is None:
-            raise Refused(f"Stack:{stack.stack_id} is in {stack.status} state and can not be rolled back.")
-        stack.undo.changed = [n for n in stack.undo.changed if n not in (request.get("ResourcesToSkip") or ())]
-        stack.set_status("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+        with self._starting:
+            if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.undo is None:
+                raise Refused(f"Stack:{stack.stack_id} is in {stack.status} state and can not be rolled back.")
+            skipped = request.get("ResourcesToSkip") or []
+            failed = {name for name, r in stack.resources.items() if r.status == "UPDATE_FAILED"}
+            failed |= {name for name, r in stack.undo.resources.items() if r.status == "UPDATE_FAILED"}
+            if unsuitable := sorted(set(skipped) - failed):
+                raise Refused(f"Resources {unsuitable} of the skip list are not in UPDATE_FAILED state")
+            stack.undo.changed = [name for name in stack.undo.changed if name not in skipped]
+            stack.role_arn = request.get("RoleARN") or stack.role_arn
+            stack.set_status("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
         self.run(lambda: self._operations.roll_back_update(stack))
 
     def resume(self) -> None:
