@@ -46,6 +46,7 @@ def plan(dag_run: Any = None, triggering_asset_events: Any = None) -> dict[str, 
     from plugins.operators.aws import client
     from plugins.operators.packages import was_built_since
 
+    settings().require_image()
     sagemaker = client("sagemaker")
     if dag_run.run_type != "manual" and was_built_since(sagemaker, settings(), dag_run.run_after - BUILD_EVERY):
         return None

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from include.settings import DEFAULT_PROJECT
+from include.settings import CLIENT_REGIONS, DEFAULT_PROJECT, LOCAL_ACCOUNT
 from infra.laptop.options import OFFLINE_STORE_LAG_S, ROOT, Options
 from infra.mwaa import layout
 
 CREDENTIALS_PATH = "/_localaws/credentials/airflow-env.amazonaws.com/"
 """Where local AWS gives a container of MWAA its role's credentials; the role's name follows."""
+
+REGION = "us-east-1"
 
 SETTINGS = {
     "CORE__EXECUTOR": "LocalExecutor",
@@ -67,6 +69,11 @@ def _schedule_start(home: Path, today: date) -> str:
     return path.read_text()
 
 
+def own_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of `environment` that the project's settings are made of, for the process that starts the others."""
+    return {name: v for name, v in environment.items() if name.startswith("GFF_") or name in CLIENT_REGIONS}
+
+
 def environment(options: Options, today: date, inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of every process started here; makes the home folder and its secrets where missing."""
     home = options.airflow_home
@@ -88,9 +95,12 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{options.aws_url}{CREDENTIALS_PATH}{project}-tasks",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_CONFIG_FILE": os.devnull,
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Whatever account the shell works in otherwise: names here are those of local AWS.
+        "GFF_ACCOUNT_ID": LOCAL_ACCOUNT,
+        "GFF_REGION": REGION,
         "GFF_SOURCE": options.source,
         "GFF_SCHEDULE_START": _schedule_start(home, today),
         "GFF_JOB_POLL_S": "1",

@@ -98,7 +98,7 @@ def _deployment(options: Options) -> Iterator[Deployment]:
         ports.require_free({"--port-aws": options.port_aws, "--port-airflow": options.port_airflow})
         today = datetime.now(UTC).date()
         environment = airflow_home.environment(options, today, os.environ)
-        os.environ["GFF_SOURCE"] = options.source
+        os.environ.update(airflow_home.own_settings(environment))
         progress = Progress(sys.stdout)
         supervisor = Supervisor(options.processes_file, options.logs, progress.say)
         deployment = Deployment(options, environment, settings(), supervisor, progress, today)

@@ -17,5 +17,10 @@ def client(service: str) -> Any:
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
     from botocore.config import Config
 
+    from include.bucket_owner import expect_bucket_owner
+    from include.settings import settings
+
     config = Config(retries=RETRIES[service]) if service in RETRIES else None  # type: ignore[arg-type]
-    return AwsBaseHook(aws_conn_id=None, client_type=service, config=config).get_conn()
+    # Names hold the region, so the client must be in the same; botocore itself reads AWS_DEFAULT_REGION alone.
+    hook = AwsBaseHook(aws_conn_id=None, client_type=service, region_name=settings().region, config=config)
+    return expect_bucket_owner(hook.get_conn(), settings().account_id)

@@ -21,7 +21,7 @@ def install(world: World) -> None:
     """Open the journal of the state folder, restore S3 from it, and serve."""
     from moto.s3.models import FakeBucket, S3Backend
 
-    from infra.localaws.s3 import console, objects, routes
+    from infra.localaws.s3 import console, objects, owner, routes
     from infra.localaws.s3.multipart import complete_multipart_upload
     from infra.localaws.s3.policy import get_permission
     from infra.localaws.s3.restore import BucketBook
@@ -45,6 +45,7 @@ def install(world: World) -> None:
 
     world.on_commit(commit)
     world.on_close(journal.close)
+    world.route(owner.is_refused, owner.refuse)
     world.route(routes.wanted, routes.serve)
     world.route(console.wanted, console.serve)
 
