@@ -3,25 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from airflow.providers.amazon.aws.operators.sagemaker import SageMakerProcessingOperator, SageMakerTrainingOperator
 from airflow.sdk import Metadata, dag, task
 
 from dags.assets import APPROVED_MODEL, ATHLETE_FEATURES
 from dags.policy import AWS_ARGS, DEFAULT_ARGS, JOB_ARGS, TAGS
 from include.settings import settings
-from plugins.operators.registry import RegisterModelVersionOperator
-from plugins.operators.sagemaker_jobs import processing_job, training_job
+from plugins.operators.job_operators import ProcessingJobOperator, TrainingJobOperator
+from plugins.operators.registry import SERVING_ENVIRONMENT, RegisterModelVersionOperator
+from plugins.operators.sagemaker_jobs import JobPlatform, processing_job, training_job
 
 BUILD_EVERY = timedelta(days=7)
 SHORT_LAG_S = 60
 OFFLINE_STORE_POKES = 15
 """So often at most the wait for the offline store looks at the clock; each look starts a process."""
 BUCKET = f"s3://{settings().bucket}"
-JOB: dict[str, Any] = {
-    "image": settings().xgboost_image,
-    "role_arn": settings().job_role_arn,
-    "instance_type": settings().job_instance_type,
-}
+PLATFORM = JobPlatform.of_settings(settings())
 PLAN = "{{ ti.xcom_pull('plan')['%s'] }}"
 VERSION, RELEASE = PLAN % "version", PLAN % "release"
 CODE = f"{BUCKET}/{RELEASE}jobs/"
@@ -82,6 +78,7 @@ def wait_for_offline_store(planned: Any) -> bool:
 def evaluation_request(trained: Any, planned: Any, ti: Any = None) -> dict[str, Any]:
     """The evaluation job: the new model, and the one that serves now where there is one."""
     from plugins.operators.aws import client
+    from plugins.operators.packages import champion_model
 
     bucket, version = f"s3://{settings().bucket}", planned["version"]
     inputs = {
@@ -89,20 +86,12 @@ def evaluation_request(trained: Any, planned: Any, ti: Any = None) -> dict[str, 
         "model": trained["Training"]["ModelArtifacts"]["S3ModelArtifacts"],
         "dataset": f"{bucket}/datasets/version={version}/",
     }
-    sagemaker = client("sagemaker")
-    approved = sagemaker.list_model_packages(
-        ModelPackageGroupName=settings().model_package_group,
-        ModelApprovalStatus="Approved",
-        SortBy="CreationTime",
-        SortOrder="Descending",
-    )["ModelPackageSummaryList"]
-    if approved:
-        champion = sagemaker.describe_model_package(ModelPackageName=approved[0]["ModelPackageArn"])
-        inputs["champion"] = champion["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    if champion := champion_model(client("sagemaker"), settings()):
+        inputs["champion"] = champion
     return processing_job(
         f"{settings().project}-evaluate-{version}-{ti.try_number}",
         "include.jobs.evaluate",
-        **JOB,
+        PLATFORM,
         arguments=[],
         inputs=inputs,
         outputs={
@@ -135,16 +124,12 @@ def approve(decided: Any, arn: Any) -> Any:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from plugins.operators.aws import client
+    from plugins.operators.packages import decide_package
 
-    sagemaker = client("sagemaker")
-    if not decided["approved"]:
-        sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=decided["reasons"])
-        raise AirflowSkipException(f"{arn} stays PendingManualApproval: {decided['reasons']}")
-    sagemaker.update_model_package(
-        ModelPackageArn=arn,
-        ModelApprovalStatus="Approved",
-        ApprovalDescription=decided["reasons"] or "every bucket is fit to serve",
-    )
+    approved = decided["approved"]
+    description = decide_package(client("sagemaker"), arn, approved=approved, reasons=decided["reasons"])
+    if not approved:
+        raise AirflowSkipException(f"{arn} stays PendingManualApproval: {description}")
     yield Metadata(APPROVED_MODEL, extra={"model_package_arn": arn})
 
 
@@ -163,7 +148,7 @@ def model_build() -> None:
     `approve` approves the package when the gate found every range of days fit to serve; that starts `model_deploy`.
 
     ### When it fails
-    * `preprocess`, `train`, `evaluate`: the message is SageMaker's failure reason; the job's log is in CloudWatch,
+    * `preprocess`, `train`, `evaluate`: the message is the reason that the job left; its log is in CloudWatch,
       `/aws/sagemaker/ProcessingJobs` and `/aws/sagemaker/TrainingJobs`, under the job's name.
     * `wait_for_offline_store` waits up to 15 minutes after the last features run, also by hand: that long Feature
       Store may take to write what was put. The dataset holds what was put by then (`as_of` in its manifest).
@@ -174,34 +159,33 @@ def model_build() -> None:
     """
     planned = plan()
     caught_up = wait_for_offline_store(planned)
-    preprocess = SageMakerProcessingOperator(
+    preprocess = ProcessingJobOperator(
         task_id="preprocess",
         config=processing_job(
             _job_name("preprocess"),
             "include.jobs.preprocess",
-            **JOB,
+            PLATFORM,
             arguments=["--as-of", PLAN % "as_of", "--dataset-version", VERSION],
             inputs={"code": CODE, "offline": PLAN % "offline_uri"},
             outputs={"dataset": DATASET},
         ),
         **JOB_ARGS,
     )
-    train = SageMakerTrainingOperator(
+    train = TrainingJobOperator(
         task_id="train",
         print_log=False,
         config=training_job(
             _job_name("train"),
             "include.jobs.train",
-            **JOB,
-            source_uri=f"{BUCKET}/{RELEASE}sourcedir.tar.gz",
-            channels={"train": f"{DATASET}train.csv", "calibration": f"{DATASET}calibration.csv"},
+            PLATFORM,
+            channels={"code": CODE, "train": f"{DATASET}train.csv", "calibration": f"{DATASET}calibration.csv"},
             output_uri=MODEL,
             metrics={name: rf"validation:{name}=([0-9.]+)" for name in ("crps", "persistence_crps")},
-            hyperparameters={"dataset-version": VERSION, "model-version": VERSION},
+            hyperparameters={"dataset_version": VERSION, "model_version": VERSION},
         ),
         **JOB_ARGS,
     )
-    evaluate = SageMakerProcessingOperator(
+    evaluate = ProcessingJobOperator(
         task_id="evaluate",
         config=cast("dict[str, Any]", evaluation_request(train.output, planned)),
         **JOB_ARGS,
@@ -220,10 +204,7 @@ def model_build() -> None:
                     {
                         "Image": settings().xgboost_image,
                         "ModelDataUrl": f"{MODEL}evaluated/model.tar.gz",
-                        "Environment": {
-                            "SAGEMAKER_PROGRAM": "inference.py",
-                            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-                        },
+                        "Environment": SERVING_ENVIRONMENT,
                     }
                 ],
                 "SupportedContentTypes": ["application/json"],

@@ -11,7 +11,8 @@ from dags.policy import AWS_ARGS, DEFAULT_ARGS, TAGS
 from include.settings import settings
 from plugins.operators.stack import StackDeployOperator
 
-ENDPOINT_TIMEOUT_S = 1800
+ENDPOINT_TIMEOUT_S = 3600
+"""SageMaker gives an endpoint up after some 25 minutes, and a stack that goes back waits for the old one as long."""
 
 
 @task

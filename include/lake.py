@@ -75,7 +75,7 @@ RELEASE_KEY = "code/release.json"
 
 
 def code_prefix(version: str) -> str:
-    """Prefix of one release: `jobs/` (a tree), `sourcedir.tar.gz`, `lambda.zip`, `stacks/*.yaml`."""
+    """Prefix of one release: `jobs/` (a tree), `lambda.zip`, `stacks/*.yaml`."""
     return f"code/version={version}/"
 
 

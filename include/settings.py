@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     schedule_start: date = date(2026, 1, 1)
     """First day that the daily schedule owns; what lies before it is loaded by hand."""
     job_instance_type: str = "ml.m5.large"
+    job_subnets: str = ""
+    """Ids of the subnets, by comma, through which jobs reach S3; empty for SageMaker's own network."""
+    job_security_groups: str = ""
+    """Ids of the security groups of jobs, by comma; given together with `job_subnets`."""
+    job_kms_key_arn: str = ""
+    """The KMS key that encrypts volumes and outputs of jobs; empty for AWS's own keys."""
     job_poll_s: int = 10
     """How often deferred SageMaker tasks ask for the state of their job."""
     offline_store_lag_s: float = Field(900, ge=0)

@@ -19,6 +19,7 @@ from include.garmin.document import SourceError
 from include.garmin.open import is_live, open_source
 from include.garmin.registry import set_default_athletes
 from include.pools import POOLS
+from include.serving import model_packages
 from include.settings import Settings
 from infra.laptop import forecasts, ports, processes
 from infra.laptop.addresses import Addresses, find_addresses
@@ -260,14 +261,12 @@ class Deployment:
     def _newest_package(self) -> dict[str, Any] | None:
         sagemaker = self.client("sagemaker")
         try:
-            found = sagemaker.list_model_packages(
-                ModelPackageGroupName=self.settings.model_package_group, SortBy="CreationTime", SortOrder="Descending"
-            )["ModelPackageSummaryList"]
+            newest = model_packages.newest(sagemaker, self.settings.model_package_group)
         except ClientError:
             return None
-        if not found:
+        if newest is None:
             return None
-        return dict(sagemaker.describe_model_package(ModelPackageName=found[0]["ModelPackageArn"]))
+        return dict(sagemaker.describe_model_package(ModelPackageName=newest["ModelPackageArn"]))
 
     def _follow(self, dag_id: str, run_id: str) -> None:
         look = f"{self.options.airflow_url}/dags/{dag_id}"

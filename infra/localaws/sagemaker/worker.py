@@ -49,7 +49,7 @@ class Handler:
         if not hasattr(script, "model_fn"):
             raise NotImplementedError("Please provide a model_fn implementation.")
         self.transform = getattr(script, "transform_fn", None)
-        functions = [getattr(script, name, None) for name in ("input_fn", "predict_fn", "output_fn")]
+        functions: list[Any] = [getattr(script, name, None) for name in ("input_fn", "predict_fn", "output_fn")]
         if self.transform and any(functions):
             raise ValueError("Cannot use transform_fn implementation with input_fn, predict_fn, and/or output_fn")
         if not self.transform and not all(functions):
