@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 TABLES = ("activities", "days", "vo2max")
 RAW_KINDS = ("activity_list", "activity", "day", "sleep", "hrv", "max_metrics", "training_status", "export")
+DAY_KINDS = frozenset(("day", "sleep", "hrv", "max_metrics", "training_status"))
+"""Raw kinds that tell of days alone and of no activity."""
 
 
 def raw_prefix(athlete_id: str) -> str:
