@@ -11,8 +11,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.deploy import project
+from include.deploy.forget import NotErased
 from include.deploy.stack import StackFailed
+from include.deploy.versions import NotDeleted
+from include.garmin.document import SourceError
 from include.settings import settings
+from infra.forget import NotConfirmed, forget
 
 STEPS = ("data", "features", "ml", "release", "serving")
 """The order of `all`."""
@@ -21,13 +25,21 @@ STEPS = ("data", "features", "ml", "release", "serving")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out the steps named on the command line; 0, or 1 with one line that says what failed."""
     options = _parser().parse_args(arguments)
+    if "forget" in options.steps and (options.steps != ["forget"] or not options.athlete):
+        _parser().error("forget goes alone, and wants --athlete ID")
     steps = list(STEPS) if "all" in options.steps else options.steps
     where = os.environ.get("AWS_ENDPOINT_URL", f"AWS {settings().region}")
     started = time.monotonic()
     try:
         overrides = dict(_name_and_value(text) for text in options.parameter)
         for step in steps:
-            _run(step, overrides, with_data=options.with_data)
+            if step == "forget":
+                forget(_client, settings(), options.athlete, is_confirmed=options.yes, say=print)
+            else:
+                _run(step, overrides, with_data=options.with_data)
+    except (NotConfirmed, NotErased, NotDeleted, SourceError) as error:
+        print(f"forget: {error}", file=sys.stderr)
+        return 1
     except (StackFailed, BotoCoreError, ClientError, ValueError) as error:
         print(f"deploy to {where} failed: {error}", file=sys.stderr)
         return 1
@@ -69,8 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         nargs="+",
         metavar="STEP",
-        choices=[*STEPS, "all", "delete"],
-        help="data, features, ml, release (build and upload the code), serving; all of these in this order; or delete",
+        choices=[*STEPS, "all", "delete", "forget"],
+        help="data, features, ml, release (build and upload the code), serving; all of these in this order; delete; or "
+        "forget (erase one athlete everywhere)",
     )
     parser.add_argument(
         "--parameter",
@@ -79,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a stack parameter besides those of the settings, e.g. EndpointMode=serverless; later deploys keep it",
     )
+    parser.add_argument("--athlete", metavar="ID", help="whom `forget` erases; it shows what there is, and asks")
+    parser.add_argument("--yes", action="store_true", help="let `forget` erase without asking")
     parser.add_argument(
         "--with-data", action="store_true", help="let `delete` empty and delete the bucket as well: all history is lost"
     )
