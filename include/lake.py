@@ -71,6 +71,18 @@ def garmin_lease_key(athlete_id: str) -> str:
 
 LAST_PUT_KEY = "state/features/last-put.json"
 """When the last features run had put all its rows: `{"put_at": "…", "feature_group": "…"}`."""
+
+
+def athlete_places(athlete_id: str) -> list[str]:
+    """Prefixes and keys of all that holds nothing but one athlete's data; no other athlete's begin with one of them."""
+    tables = [place(table, athlete_id) for table in TABLES for place in (curated_prefix, quarantine_prefix)]
+    own = [raw_prefix(athlete_id), f"quarantine/raw/athlete_id={athlete_id}/", *tables, history_key(athlete_id)]
+    return [*own, watermark_key(athlete_id), garmin_lease_key(athlete_id)]
+
+
+DATASETS_PREFIX = "datasets/"
+REPORTS_PREFIX = "reports/"
+DATA_DOCS_PREFIX = "quality/"
 FEATURE_STORE_PREFIX = "feature-store/"
 RELEASE_KEY = "code/release.json"
 """What is released now: `{"version": "…"}`; the code itself is under `code/version=…/`."""

@@ -13,8 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from include.bucket_owner import expect_bucket_owner
 from include.deploy import project
 from include.deploy.feature_groups import prune_feature_groups
+from include.deploy.forget import NotErased
 from include.deploy.stack import StackFailed
+from include.deploy.versions import NotDeleted
+from include.garmin.document import SourceError
 from include.settings import Settings, settings
+from infra.forget import NotConfirmed, forget
 
 STEPS = ("access", "data", "features", "ml", "release", "serving")
 """The order of `all`."""
@@ -27,6 +31,8 @@ class WrongAccount(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out the steps named on the command line; 0, or 1 with one line that says what failed."""
     options = _parser().parse_args(arguments)
+    if "forget" in options.steps and (options.steps != ["forget"] or not options.athlete):
+        _parser().error("forget goes alone, and wants --athlete ID")
     steps = list(STEPS) if "all" in options.steps else options.steps
     where = os.environ.get("AWS_ENDPOINT_URL", "AWS")
     started = time.monotonic()
@@ -35,7 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         overrides = dict(_name_and_value(text) for text in options.parameter)
         check_place(settings(), steps)
         for step in steps:
-            _run(step, overrides, options)
+            if step == "forget":
+                forget(_client, settings(), options.athlete, is_confirmed=options.yes, say=print)
+            else:
+                _run(step, overrides, options)
+    except (NotConfirmed, NotErased, NotDeleted, SourceError) as error:
+        print(f"forget: {error}", file=sys.stderr)
+        return 1
     except (StackFailed, WrongAccount, project.BucketNotEmptied, BotoCoreError, ClientError, ValueError) as error:
         print(f"deploy to {where} failed: {error}", file=sys.stderr)
         return 1
@@ -101,11 +113,11 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         nargs="+",
         metavar="STEP",
-        choices=[*STEPS, "all", "delete", "prune-features"],
+        choices=[*STEPS, "all", "delete", "prune-features", "forget"],
         help="access (roles; by an administrator of the account), data, features, ml, release (build and upload the "
         "code), serving; all of these in this order; delete: every stack but access and data, with all model "
-        "packages, feature groups and logs of jobs; or prune-features, which deletes the feature groups of older "
-        "schema versions",
+        "packages, feature groups and logs of jobs; prune-features, which deletes the feature groups of older schema "
+        "versions; or forget (erase one athlete everywhere)",
     )
     parser.add_argument(
         "--parameter",
@@ -114,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a stack parameter besides those of the settings, e.g. EndpointMode=serverless; later deploys keep it",
     )
+    parser.add_argument("--athlete", metavar="ID", help="whom `forget` erases; it shows what there is, and asks")
+    parser.add_argument("--yes", action="store_true", help="let `forget` erase without asking")
     parser.add_argument(
         "--with-data",
         action="store_true",

@@ -77,7 +77,7 @@ def _against_forecaster(result: BucketResult) -> list[str]:
         (crps.interval.low > 0, f"CRPS skill may be {crps.interval.low:+.1%} (95 % bound), it must be above 0"),
         (rmse.value >= 0, f"RMSE skill {rmse.value:+.1%}, it must not be worse"),
         (not_worse >= LEAST_SHARE_NOT_WORSE, f"{not_worse:.0%} of athletes not worse, 60 % are needed"),
-        (loss[worst] <= WORST_ATHLETE_LOSS, f"athlete {result.athletes[worst]} is {loss[worst]:.0%} worse"),
+        (loss[worst] <= WORST_ATHLETE_LOSS, f"the worst-off athlete is {loss[worst]:.0%} worse"),
         (coverage.verdict == "fit", f"coverage of its 90 % bands is {coverage.verdict} ({coverage.observed:.1%})"),
     )
     return [reason for passed, reason in checks if not passed]

@@ -45,7 +45,7 @@ def test_a_proven_forecaster_answers():
         (bucket(low=-0.001), "95 % bound"),
         (bucket(rmse=-0.01), "RMSE"),
         (bucket(ours=method(athletes=[0.5] * 4 + [1.01] * 4)), "50% of athletes"),
-        (bucket(ours=method(athletes=[0.5] * 7 + [1.2])), "a7 is 20% worse"),
+        (bucket(ours=method(athletes=[0.5] * 7 + [1.2])), "the worst-off athlete is 20% worse"),
         (bucket(ours=method(athletes=[0.5] * 4), theirs=method(athletes=[1.0] * 4)), "4 athletes"),
         (bucket(ours=method(0.9, Coverage(0.7, 0.6, 0.8, "unfit"))), "unfit"),
         (bucket(ours=method(0.9, Coverage(0.7, 0.0, 1.0, "unknown"))), "unknown"),

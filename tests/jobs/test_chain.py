@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from include.deploy.redaction import evaluation_without
 from include.features.schema import NAMES
 from include.forecast.dataset import read_manifest
 from include.jobs.archive import pack, unpack
@@ -66,6 +67,22 @@ def test_the_whole_chain(make_features, write_offline, tmp_path):
     assert {"xgboost-model", "forecaster.json", "gate.json", "code/inference.py"} <= names
     assert {"code/include/features/schema.py", "code/include/forecast/forecaster.py"} <= names
     assert not any("__pycache__" in name for name in names)
+
+
+def test_a_model_names_no_athlete_and_an_evaluation_can_be_freed_of_one(make_features, write_offline, tmp_path):
+    chain = Chain(tmp_path)
+    write_offline(chain.offline, make_features(athletes=8))
+    assert "the worst-off athlete" in json.dumps(chain.run()["gate"])  # the sentence that could name one
+    athletes = read_manifest(chain.dataset)["athletes"]
+    with tarfile.open(chain.output / "model/model.tar.gz") as tar:
+        tar.extractall(tmp_path / "artifact", filter="data")
+    made = [path for path in (tmp_path / "artifact").rglob("*") if path.is_file() and path.suffix != ".py"]
+    assert {"forecaster.json", "gate.json", "xgboost-model"} <= {path.name for path in made}
+    assert [path.name for path in made for one in athletes if one.encode() in path.read_bytes()] == []
+    report = (chain.output / "report/evaluation.json").read_bytes()
+    freed = evaluation_without(report, athletes[0])
+    assert athletes[0].encode() in report and athletes[0].encode() not in freed
+    assert json.loads(freed)["buckets"] == json.loads(report)["buckets"]
 
 
 def test_a_second_run_gives_the_same_bytes(make_features, write_offline, tmp_path):
