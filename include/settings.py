@@ -38,6 +38,13 @@ class Settings(BaseSettings):
     job_poll_s: int = 10
     """How often deferred SageMaker tasks ask for the state of their job."""
     endpoint_instance_type: str = "ml.m5.large"
+    api_stage_rate_limit: int | None = None
+    """Requests a second that all callers together may make to a route of the API; None leaves a limit to the stack."""
+    api_stage_burst_limit: int | None = None
+    api_rate_limit: int | None = None
+    """Requests a second that one API key may make."""
+    api_burst_limit: int | None = None
+    api_daily_quota: int | None = None
     object_page_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
     """Where a person sees an object of S3: the console, which asks them to sign in."""
 

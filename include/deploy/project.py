@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from include import lake
+from include.deploy import api_keys
 from include.deploy.release import ROOT, Published, build_release, current_release, publish, stack_template
 from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack
 from include.settings import XGBOOST_REGISTRY_ACCOUNTS, Settings
@@ -39,9 +40,21 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
     return common | {
         "CodePrefix": lake.code_prefix(release),
         "FeatureGroupName": settings.feature_group,
-        "JobRoleArn": settings.job_role_arn,
-        "EndpointInstanceType": settings.endpoint_instance_type,
+        "ModelRoleArn": f"arn:aws:iam::{settings.account_id}:role/{settings.project}-model",
+        **_chosen(settings),
     }
+
+
+def _chosen(settings: Settings) -> dict[str, str]:
+    """Parameters of `serving` that the settings choose; what they leave open is the stack's to say."""
+    choices = {
+        "StageRateLimit": settings.api_stage_rate_limit,
+        "StageBurstLimit": settings.api_stage_burst_limit,
+        "RateLimit": settings.api_rate_limit,
+        "BurstLimit": settings.api_burst_limit,
+        "DailyQuota": settings.api_daily_quota,
+    }
+    return {name: str(value) for name, value in choices.items() if value is not None}
 
 
 def deploy(
@@ -63,7 +76,7 @@ def deploy(
     cloudformation = clients("cloudformation")
     body = stack_template(name, root) if name in FROM_CHECKOUT else None
     version = None if body else current_release(clients("s3"), settings.bucket)
-    return deploy_stack(
+    done = deploy_stack(
         cloudformation,
         settings.stack(name),
         stack_parameters(settings, name, version) | dict(overrides or {}),
@@ -72,6 +85,9 @@ def deploy(
         on_progress=on_progress,
         sleep=sleep,
     )
+    if name == "serving":
+        api_keys.seed(clients("s3"), settings.bucket, done.outputs["ApiKeyId"])
+    return done
 
 
 def template_url(settings: Settings, release: str, name: str) -> str:

@@ -90,7 +90,7 @@ def _parameters(package: Mapping[str, Any]) -> dict[str, str]:
     version = str(package.get("ModelPackageVersion", 0))
     what_is_served = {
         "Project": os.environ["PROJECT"],
-        "JobRoleArn": os.environ["JOB_ROLE_ARN"],
+        "JobRoleArn": os.environ["MODEL_ROLE_ARN"],
         "Image": container["Image"],
         "ModelDataUrl": container["ModelDataUrl"],
         "EndpointMode": os.environ["ENDPOINT_MODE"],

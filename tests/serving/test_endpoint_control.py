@@ -50,7 +50,7 @@ def control(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
         "MODEL_PACKAGE_GROUP": "ff-vo2max",
         "TEMPLATE_URL": "https://lake.s3.us-east-1.amazonaws.com/code/endpoint.yaml",
         "STACK_ROLE_ARN": "arn:aws:iam::123456789012:role/ff-endpoint-stack",
-        "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/ff-sagemaker",
+        "MODEL_ROLE_ARN": "arn:aws:iam::123456789012:role/ff-sagemaker",
         "ENDPOINT_MODE": "instance",
         "ENDPOINT_INSTANCE_TYPE": "ml.m5.large",
     }.items():
