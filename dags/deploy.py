@@ -74,7 +74,8 @@ def model_deploy() -> None:
     * `serving_stack`: the message names the resource and the reason; CloudFormation went back by itself.
     * `wait_for_endpoint`: the reason is in the events of the endpoint stack; the start Lambda's log is
       `/aws/lambda/{project}-start`; events that it could not work off lie in the queue `{project}-undelivered`.
-    * `smoke_test`: the answer is in its log; the API's own log is `/aws/lambda/{project}-api`.
+    * `smoke_test`: the answer is in its log; the API's own log is `/aws/lambda/{project}-api`. It waits up to eight
+      minutes for an endpoint that is waking before it judges the package.
     * `roll_back` green: the package was rejected and the last good one is served. To try the package again, approve it
       in SageMaker and run this DAG with its version.
     """

@@ -55,6 +55,8 @@ def history_key(athlete_id: str) -> str:
 
 ATHLETES_KEY = "config/athletes.json"
 """The one list of athletes; its form: `include/garmin/registry.py`."""
+API_KEYS_KEY = "config/api-keys.json"
+"""Which athletes each API key reads: `{"<id of the key>": ["*"] | ["<athlete id>", …]}`."""
 NOT_BEFORE_KEY = "state/garmin/not-before.json"
 """Until when Garmin asked to be left alone: `{"not_before": "…"}`."""
 

@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     endpoint_instance_count: int | None = Field(None, ge=1, le=10)
     endpoint_memory_mb: int | None = Field(None, ge=1024, le=6144, multiple_of=1024)
     endpoint_max_concurrency: int | None = Field(None, ge=1, le=200)
+    api_stage_rate_limit: int | None = None
+    """Requests a second that all callers together may make to a route of the API; None leaves a limit to the stack."""
+    api_stage_burst_limit: int | None = None
+    api_rate_limit: int | None = None
+    """Requests a second that one API key may make."""
+    api_burst_limit: int | None = None
+    api_daily_quota: int | None = None
     object_page_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
     """Where a person sees an object of S3: the console, which asks them to sign in."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from include import lake
 from include.aws_regions import image_account
-from include.deploy import leftovers
+from include.deploy import api_keys, leftovers
 from include.deploy.feature_groups import delete_feature_groups, is_kept_group
 from include.deploy.following import silent
 from include.deploy.release import ROOT, Published, build_release, current_release, publish, stack_template
@@ -64,6 +64,11 @@ def _chosen(settings: Settings) -> dict[str, str]:
         "EndpointInstanceCount": settings.endpoint_instance_count,
         "EndpointMemoryMb": settings.endpoint_memory_mb,
         "EndpointMaxConcurrency": settings.endpoint_max_concurrency,
+        "StageRateLimit": settings.api_stage_rate_limit,
+        "StageBurstLimit": settings.api_stage_burst_limit,
+        "RateLimit": settings.api_rate_limit,
+        "BurstLimit": settings.api_burst_limit,
+        "DailyQuota": settings.api_daily_quota,
     }
     return {name: str(value) for name, value in choices.items() if value is not None}
 
@@ -104,6 +109,8 @@ def deploy(
     )
     if name == "ml" and settings.job_log_retention_days is not None:
         leftovers.keep_job_logs(clients("logs"), settings.job_log_retention_days)
+    if name == "serving":
+        api_keys.seed(clients("s3"), settings.bucket, done.outputs["ApiKeyId"])
     return done
 
 

@@ -107,7 +107,7 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
     instance = {"features": features, "horizons": list(range(1, MAX_HORIZON_DAYS + 1)), "weekly_load": weekly_load}
     try:
         answer = client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=deployment.name("ENDPOINT"),
+            EndpointName=deployment.endpoint_name(),
             ContentType="application/json",
             Accept="application/json",
             Body=json.dumps({"instances": [instance]}),
@@ -127,7 +127,7 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
             raise _not_served() from error
         raise
     except BotoCoreError as error:
-        raise _unavailable("The endpoint did not answer", "The endpoint did not answer in time.", 5) from error
+        raise _unavailable("The endpoint did not answer", "The endpoint did not answer in time.", 10) from error
     if "error" in found:
         raise Problem(
             HTTPStatus.BAD_GATEWAY,
@@ -139,7 +139,7 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
 
 def _endpoint_status() -> str:
     try:
-        return str(client("sagemaker").describe_endpoint(EndpointName=deployment.name("ENDPOINT"))["EndpointStatus"])
+        return str(client("sagemaker").describe_endpoint(EndpointName=deployment.endpoint_name())["EndpointStatus"])
     except ClientError:
         return "none"
 

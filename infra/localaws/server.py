@@ -25,6 +25,7 @@ HEALTH_PATH = "/_localaws/health"
 SERVICES = (
     "infra.localaws.s3",
     "infra.localaws.logs",
+    "infra.localaws.ssm",
     "infra.localaws.sagemaker",
     "infra.localaws.featurestore",
     "infra.localaws.lambdas",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from include.settings import Settings
 from infra.laptop import airflow_home
 from infra.laptop.options import ROOT, Options
 from infra.laptop.processes import airflow_components, local_aws
@@ -54,6 +55,13 @@ def test_settings_of_the_users_own_airflow_and_aws_do_not_leak_in(options: Optio
     assert {"AWS_PROFILE", "AWS_SESSION_TOKEN", "PYTHONDONTWRITEBYTECODE"}.isdisjoint(made)
     assert made["LANG"] == "C.UTF-8"
     assert made["PATH"].startswith(str(options.airflow_bin))
+
+
+def test_the_laptops_own_load_is_not_throttled(options: Options) -> None:
+    made = airflow_home.environment(options, date(2026, 1, 1), {})
+    names = [name for name in Settings.model_fields if name.startswith("api_")]
+    assert len(names) == 5
+    assert all(int(made[f"GFF_{name.upper()}"]) >= 5000 for name in names)
 
 
 def test_only_this_machine_is_listened_to(options: Options) -> None:
