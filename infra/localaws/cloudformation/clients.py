@@ -53,7 +53,7 @@ class Clients:
         from botocore.config import Config as ClientConfig
         from botocore.session import get_session
 
-        session = get_session()
+        session: Any = get_session()
         session._credentials = self._credentials(role_arn)  # botocore's own way to hand in credentials that renew
         session.set_config_variable("region", region)
         config = ClientConfig(
