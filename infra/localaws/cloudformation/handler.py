@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from botocore.exceptions import ClientError
+
 from infra.localaws.cloudformation.errors import ResourceError
 
 Properties = dict[str, Any]
@@ -130,4 +132,19 @@ def is_missing(error: Exception) -> bool:
     response: dict[str, Any] = getattr(error, "response", {})
     fault = response.get("Error", {})
     code, message = str(fault.get("Code")), str(fault.get("Message"))
-    return bool(_MISSING.search(code)) or (code.startswith("Validation") and bool(_MISSING_TEXT.search(message)))
+    return (
+        code == "404"
+        or bool(_MISSING.search(code))
+        or (code.startswith("Validation") and bool(_MISSING_TEXT.search(message)))
+    )
+
+
+def exists(look: Callable[..., Any], **arguments: Any) -> bool:
+    """Whether a resource is there, by the call that reads it: a handler may read what it makes, and lists nothing."""
+    try:
+        look(**arguments)
+    except ClientError as error:
+        if is_missing(error):
+            return False
+        raise
+    return True

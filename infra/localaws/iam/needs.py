@@ -279,7 +279,9 @@ def _sns(operation: Operation, account: str) -> Iterator[Need]:
 def _cloudwatch(operation: Operation, account: str) -> Iterator[Need]:
     parameters = operation.parameters
     names = parameters.get("AlarmNames") or ([parameters["AlarmName"]] if "AlarmName" in parameters else [])
-    for name in names if operation.name != "DescribeAlarms" else []:
+    if operation.name == "DescribeAlarms" and not names:
+        names = ["*"]
+    for name in names:
         yield Need(f"cloudwatch:{operation.name}", f"arn:aws:cloudwatch:{operation.region}:{account}:alarm:{name}")
     if operation.name == "PutMetricData":
         yield Need("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": str(parameters.get("Namespace"))})

@@ -4,7 +4,7 @@ import json
 from typing import Any, override
 
 from infra.localaws.cloudformation.errors import ResourceError
-from infra.localaws.cloudformation.handler import Handler, Made, Properties, Target, picked, tag_list
+from infra.localaws.cloudformation.handler import Handler, Made, Properties, Target, exists, picked, tag_list
 
 
 class Rule(Handler):
@@ -22,7 +22,7 @@ class Rule(Handler):
     def create(self, target: Target, properties: Properties) -> Made:
         events, name = target.client("events"), properties.get("Name") or target.generated_name(64)
         bus = properties.get("EventBusName", "default")
-        if any(rule["Name"] == name for rule in events.list_rules(NamePrefix=name, EventBusName=bus)["Rules"]):
+        if exists(events.describe_rule, Name=name, EventBusName=bus):
             raise ResourceError(f"{name} already exists")
         arn = self._put(events, name, {}, properties, target)
         return Made(name, {"Arn": arn})
@@ -68,8 +68,7 @@ class Topic(Handler):
     def create(self, target: Target, properties: Properties) -> Made:
         sns, name = target.client("sns"), properties.get("TopicName") or target.generated_name(200)
         arn = f"arn:aws:sns:{target.region}:{target.account}:{name}"
-        pages = sns.get_paginator("list_topics").paginate()
-        if any(topic["TopicArn"] == arn for page in pages for topic in page["Topics"]):
+        if exists(sns.get_topic_attributes, TopicArn=arn):
             raise ResourceError(f"{name} already exists")
         attributes = picked(properties, "DisplayName", "KmsMasterKeyId")
         tags = tag_list(target.tags(properties.get("Tags")))
@@ -121,7 +120,7 @@ class Queue(Handler):
     @override
     def create(self, target: Target, properties: Properties) -> Made:
         sqs, name = target.client("sqs"), properties.get("QueueName") or target.generated_name(80)
-        if any(url.endswith(f"/{name}") for url in sqs.list_queues(QueueNamePrefix=name).get("QueueUrls", [])):
+        if exists(sqs.get_queue_url, QueueName=name):
             raise ResourceError(f"{name} already exists")
         tags = target.tags(properties.get("Tags"))
         url = sqs.create_queue(QueueName=name, Attributes=_queue_attributes(properties), tags=tags)["QueueUrl"]

@@ -10,6 +10,7 @@ from infra.localaws.cloudformation.handler import (
     Properties,
     Target,
     boolean,
+    exists,
     integer,
     tag_list,
 )
@@ -30,7 +31,7 @@ class Bucket(Handler):
     @override
     def create(self, target: Target, properties: Properties) -> Made:
         s3, name = target.client("s3"), properties.get("BucketName") or target.generated_name(63, lower=True)
-        if name in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        if exists(s3.head_bucket, Bucket=name):
             raise ResourceError(f"{name} already exists")
         location = {} if target.region == "us-east-1" else {"LocationConstraint": target.region}
         s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": location} if location else {}))
