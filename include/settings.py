@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from include import aws_regions
 from include.features.schema import SCHEMA_VERSION
@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     job_instance_type: str = "ml.m5.large"
     job_poll_s: int = 10
     """How often deferred SageMaker tasks ask for the state of their job."""
+    job_subnets: Annotated[tuple[str, ...], NoDecode] = ()
+    """Subnets that jobs run in (`GFF_JOB_SUBNETS=subnet-1,subnet-2`); none leaves them to SageMaker's own network."""
+    job_security_groups: Annotated[tuple[str, ...], NoDecode] = ()
+    """Security groups of jobs in subnets of ours."""
     job_log_retention_days: int | None = Field(None, ge=1)
     """When the logs of SageMaker jobs expire, those of the whole account: None leaves its log groups as they are."""
     endpoint_mode: Literal["instance", "serverless"] | None = None
@@ -53,6 +57,11 @@ class Settings(BaseSettings):
     endpoint_max_concurrency: int | None = Field(None, ge=1, le=200)
     object_page_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
     """Where a person sees an object of S3: the console, which asks them to sign in."""
+
+    @field_validator("job_subnets", "job_security_groups", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod

@@ -44,7 +44,8 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
     if name == "features":
         return common | {"FeatureGroupName": settings.feature_group}
     if name == "ml":
-        return common | {"ImageAccount": image_account(settings.region)}
+        in_vpc = "true" if settings.job_subnets else "false"
+        return common | {"ImageAccount": image_account(settings.region), "JobsInVpc": in_vpc}
     if name != "serving":
         raise ValueError(f"stack {name!r} is not deployed from here; one of {', '.join(FROM_CHECKOUT)}, serving")
     if release is None:
