@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from include import aws_regions
 from include.features.schema import SCHEMA_VERSION
@@ -44,10 +44,10 @@ class Settings(BaseSettings):
     schedule_start: date = date(2026, 1, 1)
     """First day that the daily schedule owns; what lies before it is loaded by hand."""
     job_instance_type: str = "ml.m5.large"
-    job_subnets: str = ""
-    """Ids of the subnets, by comma, through which jobs reach S3; empty for SageMaker's own network."""
-    job_security_groups: str = ""
-    """Ids of the security groups of jobs, by comma; given together with `job_subnets`."""
+    job_subnets: Annotated[tuple[str, ...], NoDecode] = ()
+    """Subnets that jobs run in (`GFF_JOB_SUBNETS=subnet-1,subnet-2`); none leaves them to SageMaker's own network."""
+    job_security_groups: Annotated[tuple[str, ...], NoDecode] = ()
+    """Security groups of jobs in subnets of ours."""
     job_kms_key_arn: str = ""
     """The KMS key that encrypts volumes and outputs of jobs; empty for AWS's own keys."""
     job_poll_s: int = 10
@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     api_daily_quota: int | None = None
     object_page_url: str = "https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={key}"
     """Where a person sees an object of S3: the console, which asks them to sign in."""
+
+    @field_validator("job_subnets", "job_security_groups", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod

@@ -20,6 +20,9 @@ CLOCKS_DIFFER_S = 2.0
 """The clocks of AWS and of this machine differ, and some events are stamped to the second."""
 
 
+STARTED = "User Initiated"
+
+
 class StackFailed(Exception):
     """A stack could not be deployed or deleted; the message says which resource failed first, and why."""
 
@@ -50,7 +53,10 @@ def first_failure(cloudformation: Any, stack_id: str, since: datetime) -> str:
 
 
 def events_since(cloudformation: Any, stack_id: str, since: datetime) -> Iterator[dict[str, Any]]:
-    """Events of the stack from `since` on, newest first, over as many pages as they fill; none where it is gone."""
+    """Events of the stack's last operation since then, newest first, over as many pages as they fill.
+
+    None where the stack is gone. CloudFormation marks the event that an operation begins with as "User Initiated".
+    """
     oldest = since.timestamp() - CLOCKS_DIFFER_S
     try:
         for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
@@ -58,6 +64,8 @@ def events_since(cloudformation: Any, stack_id: str, since: datetime) -> Iterato
                 if event["Timestamp"].timestamp() < oldest:
                     return
                 yield event
+                if event["LogicalResourceId"] == event["StackName"] and event.get("ResourceStatusReason") == STARTED:
+                    return
     except ClientError:
         return
 

@@ -40,8 +40,11 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
     if name == "data":
         return {"BucketName": settings.bucket}
     common = {"Project": settings.project, "BucketName": settings.bucket}
-    if name in ("access", "ml"):
+    if name == "access":
         return common | {"ImageAccount": image_account(settings.region)}
+    if name == "ml":
+        in_vpc = "true" if settings.job_subnets else "false"
+        return common | {"ImageAccount": image_account(settings.region), "JobsInVpc": in_vpc}
     if name == "features":
         return common | {"FeatureGroupName": settings.feature_group}
     if name != "serving":

@@ -29,13 +29,7 @@ class Grant:
 
 def grants(folder: Path = STACKS_FOLDER) -> list[Grant]:
     """All grants, in the order of the templates."""
-    return [
-        grant
-        for stack in STACKS
-        for resource in _template(folder, stack)["Resources"].values()
-        if resource["Type"] == "AWS::IAM::Role"
-        for grant in _of_role(stack, resource["Properties"])
-    ]
+    return [grant for stack in STACKS for grant in _of_stack(stack, _template(folder, stack)["Resources"])]
 
 
 def trusted(folder: Path = STACKS_FOLDER) -> dict[str, str]:
@@ -56,6 +50,15 @@ def _principals(statements: list[dict[str, Any]]) -> Iterator[str]:
         yield from services if isinstance(services, list) else [services]
         if "AWS" in principal:
             yield "people of the account"
+
+
+def _of_stack(stack: str, resources: Mapping[str, Any]) -> Iterator[Grant]:
+    """Grants of the roles of a stack, each with those of the policies that are attached to it."""
+    attached = [resource["Properties"] for resource in resources.values() if resource["Type"] == "AWS::IAM::Policy"]
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            own = [*resource["Properties"].get("Policies", []), *(p for p in attached if {"Ref": name} in p["Roles"])]
+            yield from _of_role(stack, {**resource["Properties"], "Policies": own})
 
 
 def _of_role(stack: str, properties: Mapping[str, Any]) -> Iterator[Grant]:

@@ -43,8 +43,8 @@ class JobPlatform:
             image=settings.xgboost_image,
             role_arn=settings.job_role_arn,
             instance_type=settings.job_instance_type,
-            subnets=_ids(settings.job_subnets),
-            security_groups=_ids(settings.job_security_groups),
+            subnets=settings.job_subnets,
+            security_groups=settings.job_security_groups,
             kms_key_arn=settings.job_kms_key_arn,
         )
 
@@ -145,10 +145,6 @@ def training_job(
         **platform.network,
         **platform.vpc,
     }
-
-
-def _ids(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _entrypoint(module: str, arguments: Sequence[str]) -> Request:

@@ -1,47 +1,45 @@
-"""The clients that tasks use, against a local AWS that throttles as AWS does."""
+"""The clients of tasks: in the region of the names, and for buckets of the account alone."""
 
-from collections.abc import Iterator
-from datetime import date, timedelta
-from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import pytest
+from botocore.exceptions import ClientError
 
-from include.features.schema import COLUMNS, NAMES
-from include.features.store import latest, put_rows
+from dags.build import plan
+from include.aws_regions import NoImage
+from include.settings import settings
 from plugins.operators.aws import client
-from tests.localaws.conftest import LocalAws
-from tests.localaws.test_featurestore import create, offline_rows
-
-pytestmark = pytest.mark.timeout(120)
-DAYS = 150
+from tests.localaws.conftest import LocalAws, localaws  # noqa: F401 (a fixture)
 
 
 @pytest.fixture
-def throttling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
-    """A local AWS that lets an athlete have 100 write units a second."""
-    server = LocalAws(tmp_path, "--write-units-per-s", "100", "--offline-delay-s", "0.5")
-    server.start()
-    values = {"AWS_ENDPOINT_URL": server.url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    for name, value in values.items():
-        monkeypatch.setenv(name, value)
-    server.client("s3").create_bucket(Bucket="lake")
-    yield server
-    server.stop()
+def environment(localaws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: F811
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", localaws.url)
+    settings.cache_clear()
+    yield monkeypatch
+    settings.cache_clear()
 
 
-def test_a_history_that_exceeds_an_athletes_write_units_is_put_whole(throttling: LocalAws) -> None:
-    features = [{"FeatureName": name, "FeatureType": "Fractional" if name in NAMES else "String"} for name in COLUMNS]
-    group = create(throttling, "history-v1", features=features)
-    days = [f"{date(2025, 1, 1) + timedelta(n)}T00:00:00Z" for n in range(DAYS)]
-    rows = pd.DataFrame({"athlete_id": "ann", "event_time": days, "sport": "running"} | dict.fromkeys(NAMES, 1.5))
-    runtime = client("sagemaker-featurestore-runtime")
-    assert put_rows(runtime, "history-v1", rows) == DAYS
-    assert sorted(row["event_time"] for row in offline_rows(throttling, group, DAYS)) == days
-    assert (latest(runtime, "history-v1", "ann") or {})["event_time"] == days[-1]
+def test_a_task_writes_to_no_bucket_of_someone_else(environment: pytest.MonkeyPatch, localaws: LocalAws) -> None:  # noqa: F811
+    localaws.client("s3").create_bucket(Bucket="of-local-aws")
+    client("s3").put_object(Bucket="of-local-aws", Key="a", Body=b"a")
+    environment.setenv("GFF_ACCOUNT_ID", "210987654321")
+    settings.cache_clear()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client("s3").put_object(Bucket="of-local-aws", Key="b", Body=b"b")
+    assert localaws.client("s3").list_objects_v2(Bucket="of-local-aws")["KeyCount"] == 1
 
 
-def test_only_feature_store_is_slowed_down_by_its_client() -> None:
-    modes = {name: client(name).meta.config.retries for name in ("sagemaker-featurestore-runtime", "s3")}
-    assert modes["sagemaker-featurestore-runtime"]["mode"] == "adaptive"
-    assert (modes["s3"] or {}).get("mode") != "adaptive"
+def test_clients_are_in_the_region_of_the_names(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("AWS_DEFAULT_REGION", raising=False)
+    environment.setenv("GFF_REGION", "eu-west-1")
+    assert client("sagemaker").meta.region_name == settings().region == "eu-west-1"
+
+
+def test_a_build_in_a_region_without_the_image_fails_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = settings().model_copy(update={"region": "mx-central-1"})
+    monkeypatch.setattr("dags.build.settings", lambda: there)
+    with pytest.raises(NoImage, match=r"no image sagemaker-xgboost:3\.2-0 in region mx-central-1"):
+        plan.function(dag_run=None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from include.deploy.project import stack_parameters
 from include.deploy.release import STACKS, public_specification, specification, stack_template
@@ -16,9 +17,17 @@ from include.features import schema
 from include.settings import Settings
 from tests.stacks.templates import FOLDER, NAMES, load, template
 
-SETTINGS = Settings(project="garmin-forecast", account_id="123456789012")
+SETTINGS = Settings(project="garmin-forecast", account_id="123456789012", region="us-east-1")
 GROUP, ENDPOINT = "AWS::SageMaker::FeatureGroup", "AWS::SageMaker::Endpoint"
-NO_RESOURCE = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
+NO_RESOURCE = {
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "ec2:DescribeDhcpOptions",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+}
 """Actions that AWS defines no resources for."""
 
 
@@ -29,12 +38,25 @@ def roles() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{name}.{logical_id}", resource["Properties"]
 
 
-def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+def policies() -> Iterator[tuple[str, dict[str, Any]]]:
     for role, properties in roles():
         assert "ManagedPolicyArns" not in properties, f"{role}: managed policies allow more than we need"
         for policy in properties["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                yield role, statement
+            yield role, policy["PolicyDocument"]
+    for name in NAMES:
+        for logical_id, resource in template(name)["Resources"].items():
+            if resource["Type"] == "AWS::IAM::Policy":
+                yield f"{name}.{logical_id}", resource["Properties"]["PolicyDocument"]
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    for role, document in policies():
+        for statement in document["Statement"]:
+            yield role, statement
+
+
+def statements_of(role: str) -> dict[str, dict[str, Any]]:
+    return {statement["Sid"]: statement for found, statement in statements() if found == role}
 
 
 def listed(value: Any) -> list[Any]:
@@ -78,6 +100,8 @@ def test_every_allowed_action_is_written_out() -> None:
 
 
 OURS = ("${Project}", "${BucketName}", "${FeatureGroupName}", "${ImageAccount}", "log-group:/aws/sagemaker/")
+NETWORK = ("network-interface/*", "subnet/*", "security-group/*")
+"""SageMaker makes and names the network interfaces of a job, so they cannot be ours by name."""
 OWN_REFERENCES = (
     {"Ref": "ModelRoleArn"},
     {"Ref": "JobRoleArn"},
@@ -96,7 +120,8 @@ def test_every_resource_is_one_of_ours() -> None:
             elif str(resource.get("Fn::Sub")).endswith(":log-group:*"):
                 assert statement["Action"] == "logs:DescribeLogGroups", f"{role}: {statement}"
             elif resource not in OWN_REFERENCES:
-                assert any(name in resource["Fn::Sub"] for name in OURS), f"{role}: {resource}"
+                in_vpc = role == "ml.JobsInVpcPolicy" and resource["Fn::Sub"].endswith(NETWORK)
+                assert in_vpc or any(name in resource["Fn::Sub"] for name in OURS), f"{role}: {resource}"
     assert found > 30
 
 
@@ -155,11 +180,61 @@ def test_names_are_those_of_the_settings() -> None:
         sub(template("ml")["Resources"]["JobRole"]["Properties"]["RoleName"]["Fn::Sub"])
         == SETTINGS.job_role_arn.split("/")[1]
     )
+    assert (
+        sub(template("ml")["Resources"]["ModelRole"]["Properties"]["RoleName"]["Fn::Sub"])
+        == SETTINGS.model_role_arn.split("/")[1]
+    )
     group = template("ml")["Resources"]["ModelPackageGroup"]["Properties"]["ModelPackageGroupName"]["Fn::Sub"]
     assert sub(group) == SETTINGS.model_package_group
     assert (
         sub(template("endpoint")["Resources"]["Endpoint"]["Properties"]["EndpointName"]["Fn::Sub"]) == SETTINGS.endpoint
     )
+
+
+def test_sagemaker_takes_the_roles_of_jobs_and_model_for_this_account_alone() -> None:
+    for logical_id in ("JobRole", "ModelRole"):
+        (trust,) = template("ml")["Resources"][logical_id]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        assert trust["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":${AWS::AccountId}:*")
+
+
+def test_the_model_reads_models_and_writes_nothing_but_logs_and_metrics() -> None:
+    allowed = {action for s in statements_of("ml.ModelRole").values() for action in listed(s["Action"])}
+    assert {action for action in allowed if action.startswith("s3:")} == {"s3:GetObject"}
+    assert statements_of("ml.ModelRole")["ReadModel"]["Resource"]["Fn::Sub"].endswith(":${BucketName}/models/*")
+    assert {action.split(":")[0] for action in allowed} == {"s3", "logs", "cloudwatch", "ecr"}
+
+
+def test_jobs_and_model_touch_buckets_of_this_account_alone() -> None:
+    for role in ("ml.JobRole", "ml.ModelRole"):
+        for statement in statements_of(role).values():
+            if any(action.startswith("s3:") for action in listed(statement["Action"])):
+                assert statement["Condition"]["StringEquals"] == {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_network_interfaces_are_made_only_by_jobs_in_subnets_of_ours() -> None:
+    policy = template("ml")["Resources"]["JobsInVpcPolicy"]
+    assert policy["Condition"] == "HasVpc" and policy["Properties"]["Roles"] == [{"Ref": "JobRole"}]
+    assert not any("ec2:" in str(s["Action"]) for role, s in statements() if role != "ml.JobsInVpcPolicy")
+    in_vpc = Settings(account_id="123456789012", region="us-east-1", job_subnets="subnet-1, subnet-2")
+    assert in_vpc.job_subnets == ("subnet-1", "subnet-2")
+    assert stack_parameters(in_vpc, "ml")["JobsInVpc"] == "true"
+    assert stack_parameters(SETTINGS, "ml")["JobsInVpc"] == "false"
+
+
+def test_only_pages_of_checks_and_old_versions_expire() -> None:
+    rules = template("data")["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule} == {
+        "quality/": {"Ref": "QualityDays"}
+    }
+    assert template("data")["Parameters"]["QualityDays"]["Default"] == 90
+    assert [rule["Id"] for rule in rules if "NoncurrentVersionExpiration" in rule] == ["forget-old-versions"]
+
+
+def test_a_template_holds_no_aliases() -> None:
+    for name in NAMES:
+        tokens = yaml.scan((FOLDER / f"{name}.yaml").read_text())
+        assert not any(isinstance(token, yaml.AliasToken) for token in tokens), f"{name}: CloudFormation refuses them"
 
 
 def test_the_bucket_is_private_encrypted_and_versioned() -> None:

@@ -30,6 +30,8 @@ from infra.localaws.world import ACCOUNT_ID, Environ, World
 _SCOPE = re.compile(r"Credential=([^/]*)/\d{8}/([^/]*)/([^/]+)/aws4_request")
 _UNSIGNED = re.compile(r"/_localaws/|/restapis/[^/]+/[^/]+/_user_request_|/_aws/execute-api/")
 """Paths that are no calls of the AWS API: ours, and those of deployed REST APIs, which have keys of their own."""
+ACCOUNT: Mapping[str, str] = {"aws:resourceaccount": ACCOUNT_ID, "aws:principalaccount": ACCOUNT_ID}
+"""Condition keys that are the same for all requests: there is one account here."""
 _OPEN_ACTIONS = frozenset(("sts:GetCallerIdentity",))
 """What nobody needs a permission for."""
 _IAM_ROLE_CHANGES = ("iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
@@ -100,7 +102,7 @@ class Guard:
         if principal.role_name is None or need.action in _OPEN_ACTIONS:
             return
         try:
-            decision, reason = self.roles.decide(principal, need.action, need.resource, need.context)
+            decision, reason = self.roles.decide(principal, need.action, need.resource, {**ACCOUNT, **need.context})
         except UnknownOperator as error:
             raise Denied("AccessDenied", str(error)) from None
         if decision.allowed:
@@ -120,13 +122,13 @@ class Guard:
             raise Denied("AccessDenied", cannot_assume(role_arn, service))
         return session_of(role_arn, session_name)
 
-    def service_credentials(self, role_arn: str, service: str, session_name: str) -> Credentials:
+    def service_credentials(self, role_arn: str, service: str, session_name: str, source_arn: str = "") -> Credentials:
         """Credentials that a service hands into a container or function with its role.
 
         Raises:
             Denied: there is no such role, or it does not trust the service.
         """
-        self.service_session(role_arn, service, session_name)
+        self.service_session(role_arn, service, session_name, source_arn)
         return self.sessions.issue(role_arn, session_name, SESSION * 12, utc_now())
 
     def committed(self, environ: Environ) -> None:
@@ -144,14 +146,15 @@ class Guard:
             raise Denied("ExpiredToken", "The security token included in the request is expired") from None
 
     def _check(self, principal: Principal, operation: Operation) -> None:
-        for need in needs(operation, ACCOUNT_ID):
+        wanted = needs(operation, ACCOUNT_ID)
+        for need in wanted:
             self.require(self._with_boundary(need), principal)
         if operation.service == "s3" and operation.name in ("GetObject", "HeadObject"):
             self._hide_missing(principal, operation.parameters)
         if operation.service == "sts" and operation.name == "AssumeRole":
             self._check_assumption(principal, operation.parameters)
         for passed in passed_roles(operation):
-            self._check_passed(principal, passed)
+            self._check_passed(principal, passed, wanted[0].resource)
 
     def _with_boundary(self, need: Need) -> Need:
         """A change of a role is made under the boundary that the role has."""
@@ -180,9 +183,9 @@ class Guard:
             message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
             raise Denied("ValidationError", message, status=400)
 
-    def _check_passed(self, principal: Principal, passed: PassedRole) -> None:
+    def _check_passed(self, principal: Principal, passed: PassedRole, source_arn: str) -> None:
         self.require(Need("iam:PassRole", passed.arn, {"iam:passedtoservice": passed.service}), principal)
-        if not self.roles.trusts_service(passed.arn, passed.service):
+        if not self.roles.trusts_service(passed.arn, passed.service, source_arn):
             raise Denied(*_not_assumable(passed), status=400)
 
 

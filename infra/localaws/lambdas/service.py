@@ -36,7 +36,9 @@ class RoleGrants:
         """AWS variables with the credentials of the function's role; OSError where Lambda cannot assume it."""
         guard = self.world.guard
         try:
-            credentials = guard.service_credentials(function.role_arn, "lambda.amazonaws.com", function.name)
+            credentials = guard.service_credentials(
+                function.role_arn, "lambda.amazonaws.com", function.name, function.arn
+            )
         except Denied as denied:
             raise OSError(f"The role defined for the function cannot be assumed by Lambda. {denied.message}") from None
         return {**self.world.child_environment(), **credentials.as_environment()}
