@@ -148,6 +148,25 @@ def test_a_list_takes_its_page_before_it_filters(
         server.stop()
 
 
+def test_a_package_in_progress_is_completed_after_a_restart(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALAWS_MODEL_PACKAGE_DELAY_S", "600")
+    server = LocalAws(tmp_path_factory.mktemp("in-progress"))
+    server.start()
+    try:
+        make_bucket(server).put_object(Bucket=BUCKET, Key="m.tar.gz", Body=b"m")
+        client = server.client("sagemaker")
+        client.create_model_package_group(ModelPackageGroupName="interrupted")
+        arn = register(client, "interrupted")
+        assert client.describe_model_package(ModelPackageName=arn)["ModelPackageStatus"] == "InProgress"
+        server.stop()
+        server.start()
+        complete(client, arn)
+    finally:
+        server.stop()
+
+
 def test_groups_are_refused_twice_and_while_they_hold_versions(sagemaker: Any) -> None:
     sagemaker.create_model_package_group(ModelPackageGroupName="held")
     with pytest.raises(ClientError) as error:

@@ -110,8 +110,13 @@ def approve_new_package(localaws: LocalAws, version: str) -> str:
                 "Statistics": {"ContentType": "application/json", "S3Uri": f"s3://{SETTINGS.bucket}/{report_key}"}
             }
         },
-        CustomerMetadataProperties={"model_version": version, "dataset_version": "d1"},
+        CustomerMetadataProperties={
+            "model_version": version,
+            "dataset_version": "d1",
+            "feature_group": SETTINGS.feature_group,
+        },
     )["ModelPackageArn"]
+    wait_until(lambda: sagemaker.describe_model_package(ModelPackageName=arn)["ModelPackageStatus"] == "Completed")
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     return arn
 

@@ -186,9 +186,12 @@ def test_names_are_those_of_the_settings() -> None:
     )
     group = template("ml")["Resources"]["ModelPackageGroup"]["Properties"]["ModelPackageGroupName"]["Fn::Sub"]
     assert sub(group) == SETTINGS.model_package_group
-    assert (
-        sub(template("endpoint")["Resources"]["Endpoint"]["Properties"]["EndpointName"]["Fn::Sub"]) == SETTINGS.endpoint
-    )
+    condition, serverless, instance = template("endpoint")["Resources"]["Endpoint"]["Properties"]["EndpointName"][
+        "Fn::If"
+    ]
+    assert condition == "IsServerless"
+    assert sub(instance["Fn::Sub"]) == SETTINGS.endpoint
+    assert sub(serverless["Fn::Sub"]) == f"{SETTINGS.endpoint}-serverless"
 
 
 def test_sagemaker_takes_the_roles_of_jobs_and_model_for_this_account_alone() -> None:

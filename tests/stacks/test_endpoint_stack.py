@@ -1,0 +1,96 @@
+"""The endpoint stack on local AWS: its model starts without a network, and a switch of the mode makes a new endpoint."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from include.deploy.release import stack_template
+from tests.localaws.conftest import LocalAws
+from tests.localaws.sagemaker_requests import BUCKET, IMAGE, make_bucket, tar_gz, wait_until
+
+STACK = "fff-endpoint"
+SCRIPT = """
+def model_fn(model_dir):
+    return 1
+def transform_fn(model, data, content_type, accept):
+    import socket
+    try:
+        socket.create_connection(('127.0.0.1', 1), 5)
+    except OSError as error:
+        return '{"error": "%s"}' % error.strerror, 'application/json'
+"""
+PARAMETERS = {
+    "Project": "fff",
+    "ModelRoleArn": "arn:aws:iam::123456789012:role/ff-model",
+    "Image": IMAGE,
+    "ModelDataUrl": f"s3://{BUCKET}/m.tar.gz",
+    "ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/fff-vo2max/1",
+    "ModelVersion": "m1",
+    "DatasetVersion": "d1",
+    "ApprovedAt": "2026-11-20T08:30:00Z",
+    "Revision": "aaaaaaaaaaaa",
+}
+
+
+@pytest.fixture(scope="module")
+def aws(localaws: LocalAws) -> Iterator[LocalAws]:
+    make_bucket(localaws).put_object(Bucket=BUCKET, Key="m.tar.gz", Body=tar_gz({"code/inference.py": SCRIPT}))
+    yield localaws
+
+
+def deploy(aws: LocalAws, **changes: str) -> dict[str, str]:
+    """Create or update the stack and wait; returns its outputs."""
+    cloudformation = aws.client("cloudformation")
+    exists = any(it["StackName"] == STACK for it in cloudformation.describe_stacks()["Stacks"])
+    act = cloudformation.update_stack if exists else cloudformation.create_stack
+    given = PARAMETERS | changes
+    parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
+    act(StackName=STACK, TemplateBody=stack_template("endpoint"), Parameters=parameters)
+
+    def ended() -> Any:
+        stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        return stack if not stack["StackStatus"].endswith("IN_PROGRESS") else None
+
+    stack = wait_until(ended, 60)
+    assert stack["StackStatus"] == ("UPDATE_COMPLETE" if exists else "CREATE_COMPLETE")
+    return {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+
+
+def endpoints(aws: LocalAws) -> list[str]:
+    return [it["EndpointName"] for it in aws.client("sagemaker").list_endpoints()["Endpoints"]]
+
+
+def reach(aws: LocalAws, endpoint: str) -> str:
+    """What a connection attempt of the model ended with."""
+    runtime = aws.client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(EndpointName=endpoint, ContentType="application/json", Body=b"{}")
+    return str(json.loads(answer["Body"].read())["error"])
+
+
+def served(aws: LocalAws) -> dict[str, str]:
+    value = aws.client("ssm").get_parameter(Name="/fff/serving")["Parameter"]["Value"]
+    return dict(json.loads(value))
+
+
+def test_a_switch_of_the_mode_makes_a_new_endpoint_and_takes_the_old_away(aws: LocalAws) -> None:
+    assert deploy(aws)["EndpointName"] == "fff-vo2max"
+    isolated = aws.client("sagemaker").describe_model(ModelName="fff-vo2max-aaaaaaaaaaaa")["EnableNetworkIsolation"]
+    assert isolated is True
+    assert reach(aws, "fff-vo2max") in ("Network is unreachable", "Connection refused")  # by what this machine permits
+    assert served(aws)["endpoint_name"] == "fff-vo2max"
+
+    outputs = deploy(aws, EndpointMode="serverless", Revision="bbbbbbbbbbbb")
+
+    assert outputs["EndpointName"] == "fff-vo2max-serverless"
+    assert endpoints(aws) == ["fff-vo2max-serverless"]
+    assert reach(aws, "fff-vo2max-serverless") == "Connection refused"
+    assert served(aws)["endpoint_name"] == "fff-vo2max-serverless"
+
+    assert deploy(aws, Revision="cccccccccccc")["EndpointName"] == "fff-vo2max"
+    assert endpoints(aws) == ["fff-vo2max"]
+
+
+def test_every_way_to_serve_installs_the_script_without_an_index() -> None:
+    assert 'PIP_NO_BUILD_ISOLATION: "0"' in stack_template("endpoint")
