@@ -229,6 +229,18 @@ def test_groups_are_refused_as_aws_refuses_them(aws):
     assert create(aws, "homeless-v1", bucket="no-such-bucket")["FeatureGroupStatus"] == "CreateFailed"
 
 
+def test_groups_are_paged_before_they_are_filtered(aws):
+    for name in ("paged-a", "paged-b"):
+        create(aws, name)
+    sagemaker, asked = aws.client("sagemaker"), {"NameContains": "paged-b", "SortBy": "Name", "MaxResults": 1}
+    first = sagemaker.list_feature_groups(**asked)
+    assert (first["FeatureGroupSummaries"], "NextToken" in first) == ([], True)
+    pages = sagemaker.get_paginator("list_feature_groups").paginate(
+        NameContains="paged-b", SortBy="Name", PaginationConfig={"PageSize": 1}
+    )
+    assert [g["FeatureGroupName"] for page in pages for g in page["FeatureGroupSummaries"]] == ["paged-b"]
+
+
 def test_online_only_and_offline_only_groups(aws, runtime):
     create(aws, "online-v1", bucket=None)
     group = create(aws, "offline-v1", online=False)

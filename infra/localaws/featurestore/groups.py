@@ -166,12 +166,14 @@ class FeatureGroups:
         return {"FeatureGroupArn": group.arn}
 
     def list(self, backend: Any, request: Request) -> Request:
-        groups = [g for g in backend.feature_groups.values() if matches(g, request)]
+        """A page of all groups, of which the filters leave some or none: SageMaker pages before it filters."""
+        groups = [*backend.feature_groups.values()]
         orders = {"Name": "feature_group_name", "FeatureGroupStatus": "status", "CreationTime": "created_at"}
         order = orders.get(request.get("SortBy", "CreationTime"), "created_at")
         groups.sort(key=lambda g: getattr(g, order), reverse=request.get("SortOrder") == "Descending")
         start, size = int(request.get("NextToken") or 0), request.get("MaxResults", 100)
-        answer: Request = {"FeatureGroupSummaries": [g.summary() for g in groups[start : start + size]]}
+        page = groups[start : start + size]
+        answer: Request = {"FeatureGroupSummaries": [g.summary() for g in page if matches(g, request)]}
         if start + size < len(groups):
             answer["NextToken"] = str(start + size)
         return answer

@@ -2,7 +2,7 @@
 
 AWS buffers what was put, partition by partition, and writes every record within 15 minutes. So does this module, but
 it need not take so long: once the puts into a group have paused, its partitions are written at different moments, in
-the second half of the delay that the server was started with, counted from the last put. Writing while puts go on
+the last third of the delay that the server was started with, counted from the last put. Writing while puts go on
 would cost a file for nearly every record, as each day of an athlete's history is a partition of its own. Until they
 are written no reader sees the records: no listing and no other request brings them forward.
 """
@@ -51,7 +51,7 @@ class Delay:
         return self._moment(digest[0] % STEPS + 1)
 
     def _moment(self, step: int) -> float:
-        return self.longest_s * (STEPS + step) / (2 * STEPS)
+        return self.longest_s * (2 * STEPS + step) / (3 * STEPS)
 
 
 @dataclass(frozen=True)
