@@ -1,11 +1,13 @@
 """`python -m benchmarks [--only NAME]`: measure, print the table, write benchmarks/results.json."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import account_export, backfill, chain, dag_import, local_aws, serving, training_scale
 from benchmarks.results import Result, keep, table
+from include.settings import LOCAL_ACCOUNT
 
 BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("localaws_start_s",): local_aws.measure_start,
@@ -26,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=NAMES, help="measure this figure alone")
     only = parser.parse_args().only
+    os.environ |= {"GFF_ACCOUNT_ID": LOCAL_ACCOUNT, "GFF_REGION": "us-east-1"}  # everything here runs on local AWS
     work = Path(__file__).parent / "work"
     work.mkdir(exist_ok=True)
     results: list[Result] = []

@@ -135,15 +135,13 @@ def _invocation(runtime: Any, endpoint: str, body: str) -> Callable[[], bytes]:
 def _request(port: int) -> dict[str, Any]:
     """The request that the API's Lambda sends for the first athlete."""
     from include.features.schema import FEATURES
+    from include.garmin.registry import read_registry
     from include.settings import settings
 
     records = client("sagemaker-featurestore-runtime", port)
-    athletes = json.loads(
-        client("s3", port).get_object(Bucket=settings().bucket, Key="config/athletes.json")["Body"].read()
-    )["athletes"]
-    record = records.get_record(FeatureGroupName=settings().feature_group, RecordIdentifierValueAsString=athletes[0])[
-        "Record"
-    ]
+    athlete_id = read_registry(client("s3", port), settings().bucket)[0].athlete_id
+    group = settings().feature_group
+    record = records.get_record(FeatureGroupName=group, RecordIdentifierValueAsString=athlete_id)["Record"]
     held = {item["FeatureName"]: item["ValueAsString"] for item in record}
     features = {f.name: float(held[f.name]) for f in FEATURES if f.name in held}
     return {"instances": [{"features": features, "horizons": list(range(1, 43))}]}

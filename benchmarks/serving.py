@@ -13,6 +13,7 @@ from benchmarks.chain import deployed_state
 from benchmarks.local_aws import client, free_port, local_aws_command, running
 from benchmarks.results import Result
 from include.features.schema import FEATURES
+from include.garmin.registry import read_registry
 from include.settings import settings
 
 CLIENTS = 8
@@ -90,8 +91,7 @@ def measure(work: Path) -> list[Result]:
     """p50 and p99 at eight clients on the two cores that also serve; beside boto3 calls without the API."""
     port = free_port()
     with running(local_aws_command(deployed_state(work), port), port):
-        stored = client("s3", port).get_object(Bucket=settings().bucket, Key="config/athletes.json")["Body"].read()
-        athletes = json.loads(stored)["athletes"]
+        athletes = [athlete.athlete_id for athlete in read_registry(client("s3", port), settings().bucket)]
         p50, p99 = _percentiles_ms(_over_rest(port, athletes))
         boto3_p50, boto3_p99 = _percentiles_ms(_over_boto3(port, athletes))
     return [

@@ -58,7 +58,7 @@ def fetch_all(planned: Any) -> tuple[list[Any], Any]:
 @task(map_index_template=NAMES, trigger_rule=TriggerRule.ALL_DONE)
 def curate(batch: Json) -> None:
     """raw/ -> tables in curated/, whole months at a time; also of athletes that could not be fetched anew."""
-    from include.curate import context_start, write_tables
+    from include.curate import context_start, days_start, write_tables
     from include.curate import curate as tables_of
     from include.garmin.planning import Batch
     from include.garmin.raw import read_raw
@@ -68,7 +68,7 @@ def curate(batch: Json) -> None:
     since = of.days[0].replace(day=1) if of.days[0] else None
 
     def work(athlete: str) -> str:
-        documents = read_raw(s3, bucket, athlete, context_start(since) if since else None)
+        documents = read_raw(s3, bucket, athlete, *((context_start(since), days_start(since)) if since else ()))
         tables = tables_of(documents, since)
         write_tables(s3, bucket, athlete, tables, tables.since_month)
         rows = ", ".join(f"{len(frame)} {name}" for name, frame in tables.frames().items())
@@ -145,10 +145,15 @@ def announce(ti: Any = None) -> Any:
     """Tell model_build, when any athlete came through: the failure of others is no reason to wait."""
     from airflow.sdk.exceptions import AirflowSkipException
 
+    from include.features.as_of import note_last_put
+    from plugins.operators.aws import client
+
     done = [_said(ti, *mapped, "done") for mapped in _mapped(ti) if mapped[0] == "batch.features"]
     if not any(done):
         raise AirflowSkipException("no athlete came through")
-    yield Metadata(ATHLETE_FEATURES, extra={"put_at": datetime.now(UTC).isoformat()})
+    put_at = datetime.now(UTC)
+    note_last_put(client("s3"), settings().bucket, settings().feature_group, put_at)
+    yield Metadata(ATHLETE_FEATURES, extra={"put_at": put_at.isoformat()})
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)

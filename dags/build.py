@@ -3,24 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from airflow.providers.amazon.aws.operators.sagemaker import SageMakerProcessingOperator, SageMakerTrainingOperator
 from airflow.sdk import Metadata, dag, task
 
 from dags.assets import APPROVED_MODEL, ATHLETE_FEATURES
 from dags.policy import AWS_ARGS, DEFAULT_ARGS, JOB_ARGS, TAGS
 from include.settings import settings
-from plugins.operators.registry import RegisterModelVersionOperator
-from plugins.operators.sagemaker_jobs import processing_job, training_job
+from plugins.operators.job_operators import ProcessingJobOperator, TrainingJobOperator
+from plugins.operators.registry import SERVING_ENVIRONMENT, RegisterModelVersionOperator
+from plugins.operators.sagemaker_jobs import JobPlatform, processing_job, training_job
 
 BUILD_EVERY = timedelta(days=7)
-OFFLINE_STORE_LAG = timedelta(minutes=15)
-"""Feature Store writes what was put to the offline store within so long."""
+SHORT_LAG_S = 60
+OFFLINE_STORE_POKES = 15
+"""So often at most the wait for the offline store looks at the clock; each look starts a process."""
 BUCKET = f"s3://{settings().bucket}"
-JOB: dict[str, Any] = {
-    "image": settings().xgboost_image,
-    "role_arn": settings().job_role_arn,
-    "instance_type": settings().job_instance_type,
-}
+PLATFORM = JobPlatform.of_settings(settings())
 PLAN = "{{ ti.xcom_pull('plan')['%s'] }}"
 VERSION, RELEASE = PLAN % "version", PLAN % "release"
 CODE = f"{BUCKET}/{RELEASE}jobs/"
@@ -41,47 +38,47 @@ def plan(dag_run: Any = None, triggering_asset_events: Any = None) -> dict[str, 
     import json
 
     from include import lake
+    from include.features.as_of import dataset_moment, read_last_put
     from plugins.operators.aws import client
     from plugins.operators.packages import was_built_since
 
+    settings().require_image()
     sagemaker = client("sagemaker")
     if dag_run.run_type != "manual" and was_built_since(sagemaker, settings(), dag_run.run_after - BUILD_EVERY):
         return None
-    released = json.loads(client("s3").get_object(Bucket=settings().bucket, Key=lake.RELEASE_KEY)["Body"].read())
-    group = sagemaker.describe_feature_group(FeatureGroupName=settings().feature_group)
+    s3, bucket, feature_group = client("s3"), settings().bucket, settings().feature_group
+    released = json.loads(s3.get_object(Bucket=bucket, Key=lake.RELEASE_KEY)["Body"].read())
+    group = sagemaker.describe_feature_group(FeatureGroupName=feature_group)
     events = [event for found in (triggering_asset_events or {}).values() for event in found]
+    announced = [event.extra["put_at"] for event in events if "put_at" in event.extra]
+    last_put = read_last_put(s3, bucket, feature_group)
     return {
         "version": lake.version_of(dag_run.run_after.astimezone(UTC)),
-        "as_of": dag_run.run_after.astimezone(UTC).isoformat(),
+        "as_of": dataset_moment(announced, last_put, dag_run.run_after).isoformat(),
         "release": lake.code_prefix(released["version"]),
         "git_commit": released.get("git_commit") or "unknown",
         "offline_uri": group["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"].rstrip("/") + "/",
-        "put_at": max((event.extra["put_at"] for event in events), default=""),
     }
 
 
-@task.sensor(mode="reschedule", poke_interval=settings().job_poll_s, timeout=3600)
+@task.sensor(
+    # To start the task anew takes longer than the few seconds that local AWS's offline store lags.
+    mode="reschedule" if settings().offline_store_lag_s > SHORT_LAG_S else "poke",
+    poke_interval=max(settings().job_poll_s, settings().offline_store_lag_s / OFFLINE_STORE_POKES),
+    timeout=settings().offline_store_lag_s + 3600,
+)
 def wait_for_offline_store(planned: Any) -> bool:
-    """Feature Store writes offline with a delay: wait for what the features run put last, at most OFFLINE_STORE_LAG."""
-    from urllib.parse import urlsplit
+    """Feature Store writes offline with a delay: wait until it has all that was put by the dataset's moment."""
+    from include.features.as_of import is_complete
 
-    from plugins.operators.aws import client
-
-    if not planned["put_at"]:
-        return True
-    put_at = datetime.fromisoformat(planned["put_at"])
-    if datetime.now(UTC) - put_at > OFFLINE_STORE_LAG:
-        return True
-    location = urlsplit(planned["offline_uri"])
-    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=location.netloc, Prefix=location.path[1:])
-    newest = max((item["LastModified"] for page in pages for item in page.get("Contents", [])), default=None)
-    return newest is not None and newest >= put_at - timedelta(seconds=30)
+    return is_complete(datetime.fromisoformat(planned["as_of"]), settings().offline_store_lag_s, datetime.now(UTC))
 
 
 @task
 def evaluation_request(trained: Any, planned: Any, ti: Any = None) -> dict[str, Any]:
     """The evaluation job: the new model, and the one that serves now where there is one."""
     from plugins.operators.aws import client
+    from plugins.operators.packages import champion_model
 
     bucket, version = f"s3://{settings().bucket}", planned["version"]
     inputs = {
@@ -89,20 +86,12 @@ def evaluation_request(trained: Any, planned: Any, ti: Any = None) -> dict[str, 
         "model": trained["Training"]["ModelArtifacts"]["S3ModelArtifacts"],
         "dataset": f"{bucket}/datasets/version={version}/",
     }
-    sagemaker = client("sagemaker")
-    approved = sagemaker.list_model_packages(
-        ModelPackageGroupName=settings().model_package_group,
-        ModelApprovalStatus="Approved",
-        SortBy="CreationTime",
-        SortOrder="Descending",
-    )["ModelPackageSummaryList"]
-    if approved:
-        champion = sagemaker.describe_model_package(ModelPackageName=approved[0]["ModelPackageArn"])
-        inputs["champion"] = champion["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    if champion := champion_model(client("sagemaker"), settings()):
+        inputs["champion"] = champion
     return processing_job(
         f"{settings().project}-evaluate-{version}-{ti.try_number}",
         "include.jobs.evaluate",
-        **JOB,
+        PLATFORM,
         arguments=[],
         inputs=inputs,
         outputs={
@@ -135,16 +124,12 @@ def approve(decided: Any, arn: Any) -> Any:
     from airflow.sdk.exceptions import AirflowSkipException
 
     from plugins.operators.aws import client
+    from plugins.operators.packages import decide_package
 
-    sagemaker = client("sagemaker")
-    if not decided["approved"]:
-        sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=decided["reasons"])
-        raise AirflowSkipException(f"{arn} stays PendingManualApproval: {decided['reasons']}")
-    sagemaker.update_model_package(
-        ModelPackageArn=arn,
-        ModelApprovalStatus="Approved",
-        ApprovalDescription=decided["reasons"] or "every bucket is fit to serve",
-    )
+    approved = decided["approved"]
+    description = decide_package(client("sagemaker"), arn, approved=approved, reasons=decided["reasons"])
+    if not approved:
+        raise AirflowSkipException(f"{arn} stays PendingManualApproval: {description}")
     yield Metadata(APPROVED_MODEL, extra={"model_package_arn": arn})
 
 
@@ -163,8 +148,10 @@ def model_build() -> None:
     `approve` approves the package when the gate found every range of days fit to serve; that starts `model_deploy`.
 
     ### When it fails
-    * `preprocess`, `train`, `evaluate`: the message is SageMaker's failure reason; the job's log is in CloudWatch,
+    * `preprocess`, `train`, `evaluate`: the message is the reason that the job left; its log is in CloudWatch,
       `/aws/sagemaker/ProcessingJobs` and `/aws/sagemaker/TrainingJobs`, under the job's name.
+    * `wait_for_offline_store` waits up to 15 minutes after the last features run, also by hand: that long Feature
+      Store may take to write what was put. The dataset holds what was put by then (`as_of` in its manifest).
     * `approve` skipped: no failure. The reasons are in its log, in the package's approval description and in the
       report: the link "Forecast report" of the task `register`, and `report` in the package's metadata. A person may
       approve the package in SageMaker; then run `model_deploy`.
@@ -172,34 +159,33 @@ def model_build() -> None:
     """
     planned = plan()
     caught_up = wait_for_offline_store(planned)
-    preprocess = SageMakerProcessingOperator(
+    preprocess = ProcessingJobOperator(
         task_id="preprocess",
         config=processing_job(
             _job_name("preprocess"),
             "include.jobs.preprocess",
-            **JOB,
+            PLATFORM,
             arguments=["--as-of", PLAN % "as_of", "--dataset-version", VERSION],
             inputs={"code": CODE, "offline": PLAN % "offline_uri"},
             outputs={"dataset": DATASET},
         ),
         **JOB_ARGS,
     )
-    train = SageMakerTrainingOperator(
+    train = TrainingJobOperator(
         task_id="train",
         print_log=False,
         config=training_job(
             _job_name("train"),
             "include.jobs.train",
-            **JOB,
-            source_uri=f"{BUCKET}/{RELEASE}sourcedir.tar.gz",
-            channels={"train": f"{DATASET}train.csv", "calibration": f"{DATASET}calibration.csv"},
+            PLATFORM,
+            channels={"code": CODE, "train": f"{DATASET}train.csv", "calibration": f"{DATASET}calibration.csv"},
             output_uri=MODEL,
             metrics={name: rf"validation:{name}=([0-9.]+)" for name in ("crps", "persistence_crps")},
-            hyperparameters={"dataset-version": VERSION, "model-version": VERSION},
+            hyperparameters={"dataset_version": VERSION, "model_version": VERSION},
         ),
         **JOB_ARGS,
     )
-    evaluate = SageMakerProcessingOperator(
+    evaluate = ProcessingJobOperator(
         task_id="evaluate",
         config=cast("dict[str, Any]", evaluation_request(train.output, planned)),
         **JOB_ARGS,
@@ -218,10 +204,7 @@ def model_build() -> None:
                     {
                         "Image": settings().xgboost_image,
                         "ModelDataUrl": f"{MODEL}evaluated/model.tar.gz",
-                        "Environment": {
-                            "SAGEMAKER_PROGRAM": "inference.py",
-                            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-                        },
+                        "Environment": SERVING_ENVIRONMENT,
                     }
                 ],
                 "SupportedContentTypes": ["application/json"],

@@ -11,7 +11,8 @@ from dags.policy import AWS_ARGS, DEFAULT_ARGS, TAGS
 from include.settings import settings
 from plugins.operators.stack import StackDeployOperator
 
-ENDPOINT_TIMEOUT_S = 1800
+ENDPOINT_TIMEOUT_S = 3600
+"""SageMaker gives an endpoint up after some 25 minutes, and a stack that goes back waits for the old one as long."""
 
 
 @task
@@ -73,7 +74,8 @@ def model_deploy() -> None:
     * `serving_stack`: the message names the resource and the reason; CloudFormation went back by itself.
     * `wait_for_endpoint`: the reason is in the events of the endpoint stack; the start Lambda's log is
       `/aws/lambda/{project}-start`; events that it could not work off lie in the queue `{project}-undelivered`.
-    * `smoke_test`: the answer is in its log; the API's own log is `/aws/lambda/{project}-api`.
+    * `smoke_test`: the answer is in its log; the API's own log is `/aws/lambda/{project}-api`. It waits up to eight
+      minutes for an endpoint that is waking before it judges the package.
     * `roll_back` green: the package was rejected and the last good one is served. To try the package again, approve it
       in SageMaker and run this DAG with its version.
     """

@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 TABLES = ("activities", "days", "vo2max")
 RAW_KINDS = ("activity_list", "activity", "day", "sleep", "hrv", "max_metrics", "training_status", "export")
+DAY_KINDS = frozenset(("day", "sleep", "hrv", "max_metrics", "training_status"))
+"""Raw kinds that tell of days alone and of no activity."""
 
 
 def raw_prefix(athlete_id: str) -> str:
@@ -53,6 +55,8 @@ def history_key(athlete_id: str) -> str:
 
 ATHLETES_KEY = "config/athletes.json"
 """The one list of athletes; its form: `include/garmin/registry.py`."""
+API_KEYS_KEY = "config/api-keys.json"
+"""Which athletes each API key reads: `{"<id of the key>": ["*"] | ["<athlete id>", …]}`."""
 NOT_BEFORE_KEY = "state/garmin/not-before.json"
 """Until when Garmin asked to be left alone: `{"not_before": "…"}`."""
 
@@ -65,6 +69,10 @@ def watermark_key(athlete_id: str) -> str:
 def garmin_lease_key(athlete_id: str) -> str:
     """Key of the lease that one run takes while it renews an athlete's tokens."""
     return f"state/garmin/lease/athlete_id={athlete_id}.json"
+
+
+LAST_PUT_KEY = "state/features/last-put.json"
+"""When the last features run had put all its rows: `{"put_at": "…", "feature_group": "…"}`."""
 
 
 def athlete_places(athlete_id: str) -> list[str]:
@@ -83,7 +91,7 @@ RELEASE_KEY = "code/release.json"
 
 
 def code_prefix(version: str) -> str:
-    """Prefix of one release: `jobs/` (a tree), `sourcedir.tar.gz`, `lambda.zip`, `stacks/*.yaml`."""
+    """Prefix of one release: `jobs/` (a tree), `lambda.zip`, `stacks/*.yaml`."""
     return f"code/version={version}/"
 
 

@@ -10,16 +10,22 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.bucket_owner import expect_bucket_owner
 from include.deploy import project
+from include.deploy.feature_groups import prune_feature_groups
 from include.deploy.forget import NotErased
 from include.deploy.stack import StackFailed
 from include.deploy.versions import NotDeleted
 from include.garmin.document import SourceError
-from include.settings import settings
+from include.settings import Settings, settings
 from infra.forget import NotConfirmed, forget
 
-STEPS = ("data", "features", "ml", "release", "serving")
+STEPS = ("access", "data", "features", "ml", "release", "serving")
 """The order of `all`."""
+
+
+class WrongAccount(Exception):
+    """The credentials are not of the account that the names are made for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,31 +34,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "forget" in options.steps and (options.steps != ["forget"] or not options.athlete):
         _parser().error("forget goes alone, and wants --athlete ID")
     steps = list(STEPS) if "all" in options.steps else options.steps
-    where = os.environ.get("AWS_ENDPOINT_URL", f"AWS {settings().region}")
+    where = os.environ.get("AWS_ENDPOINT_URL", "AWS")
     started = time.monotonic()
     try:
+        where = os.environ.get("AWS_ENDPOINT_URL", f"AWS {settings().region}")
         overrides = dict(_name_and_value(text) for text in options.parameter)
+        check_place(settings(), steps)
         for step in steps:
             if step == "forget":
                 forget(_client, settings(), options.athlete, is_confirmed=options.yes, say=print)
             else:
-                _run(step, overrides, with_data=options.with_data)
+                _run(step, overrides, options)
     except (NotConfirmed, NotErased, NotDeleted, SourceError) as error:
         print(f"forget: {error}", file=sys.stderr)
         return 1
-    except (StackFailed, BotoCoreError, ClientError, ValueError) as error:
+    except (StackFailed, WrongAccount, project.BucketNotEmptied, BotoCoreError, ClientError, ValueError) as error:
         print(f"deploy to {where} failed: {error}", file=sys.stderr)
         return 1
     print(f"{', '.join(steps)}: done in {time.monotonic() - started:.0f} s on {where}")
     return 0
 
 
-def _run(step: str, overrides: dict[str, str], *, with_data: bool) -> None:
+def check_place(settings: Settings, steps: Sequence[str]) -> None:
+    """Before anything is made: are the credentials of the account, and is the XGBoost image in the region?
+
+    Raises:
+        WrongAccount: the credentials are of another account.
+        ValueError: SageMaker has no XGBoost image in the region.
+    """
+    account = _client("sts").get_caller_identity()["Account"]
+    if account != settings.account_id:
+        raise WrongAccount(
+            f"the credentials are of account {account} and GFF_ACCOUNT_ID names {settings.account_id}: "
+            "nothing was changed"
+        )
+    if set(steps) != {"delete"}:
+        settings.require_image()
+
+
+def _run(step: str, overrides: dict[str, str], options: argparse.Namespace) -> None:
     if step == "release":
         done = project.release(_client, settings())
         print(f"release {done.version}: {f'{done.uploaded} objects uploaded' if done.uploaded else 'there already'}")
+    elif step == "prune-features":
+        pruned = prune_feature_groups(_client, settings(), on_progress=print)
+        print(f"feature groups deleted: {', '.join(pruned) or 'none, there is no older one'}")
     elif step == "delete":
-        project.delete(_client, settings(), with_data=with_data, on_progress=print)
+        project.delete(
+            _client, settings(), with_data=options.with_data, with_access=options.with_access, on_progress=print
+        )
     else:
         result = project.deploy(_client, settings(), step, overrides=overrides, on_progress=print)
         for key, value in sorted(result.outputs.items()):
@@ -60,7 +90,8 @@ def _run(step: str, overrides: dict[str, str], *, with_data: bool) -> None:
 
 
 def _client(service: str) -> Any:
-    return boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
+    made = boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
+    return expect_bucket_owner(made, settings().account_id)
 
 
 def _name_and_value(text: str) -> tuple[str, str]:
@@ -73,7 +104,8 @@ def _name_and_value(text: str) -> tuple[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.deploy",
-        description="Deploy the project's CloudFormation stacks and publish its code.",
+        description="Deploy the project's CloudFormation stacks and publish its code. A deployment that was stopped is "
+        "finished by running it again.",
         epilog="Names come from GFF_PROJECT, GFF_ACCOUNT_ID and GFF_REGION, credentials and AWS_ENDPOINT_URL from the "
         "environment as for every AWS tool. The endpoint stack is not deployed here: an approved package starts it.",
     )
@@ -81,9 +113,11 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         nargs="+",
         metavar="STEP",
-        choices=[*STEPS, "all", "delete", "forget"],
-        help="data, features, ml, release (build and upload the code), serving; all of these in this order; delete; or "
-        "forget (erase one athlete everywhere)",
+        choices=[*STEPS, "all", "delete", "prune-features", "forget"],
+        help="access (roles; by an administrator of the account), data, features, ml, release (build and upload the "
+        "code), serving; all of these in this order; delete: every stack but access and data, with all model "
+        "packages, feature groups and logs of jobs; prune-features, which deletes the feature groups of older schema "
+        "versions; or forget (erase one athlete everywhere)",
     )
     parser.add_argument(
         "--parameter",
@@ -95,7 +129,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--athlete", metavar="ID", help="whom `forget` erases; it shows what there is, and asks")
     parser.add_argument("--yes", action="store_true", help="let `forget` erase without asking")
     parser.add_argument(
-        "--with-data", action="store_true", help="let `delete` empty and delete the bucket as well: all history is lost"
+        "--with-data",
+        action="store_true",
+        help="let `delete` empty and delete the bucket as well, and the Garmin tokens: all history is lost. Stop the "
+        "DAGs first: once a bucket is deleted, anyone may take its name, and a DAG that still runs would write to it",
+    )
+    parser.add_argument(
+        "--with-access",
+        action="store_true",
+        help="let `delete` delete the stack access as well, last of all; its roles are then to be made anew by an "
+        "administrator",
     )
     return parser
 

@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from include.bucket_owner import expect_bucket_owner
 from include.garmin.connect.login import LoginFailed, how_long, sign_in, tokens_of_folder
 from include.garmin.connect.tokens import TokenStore, parameter_name
 from include.garmin.document import LoginNeeded, SourceError
 from include.garmin.registry import Athlete, RegistryError, add_athletes
 from include.lake import ATHLETES_KEY
-from include.settings import settings
+from include.settings import CLIENT_REGIONS, LOCAL_ACCOUNT, SettingsError, names_local_aws, settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 LOCAL_AWS = "http://127.0.0.1:4566"
 """Where `make run` has its local AWS."""
+OF_LOCAL_AWS = {"GFF_ACCOUNT_ID": LOCAL_ACCOUNT} | dict.fromkeys(("GFF_REGION", *CLIENT_REGIONS), "us-east-1")
+"""The names of a deployment that `make run` makes."""
 
 Ask = Callable[[str], str]
 
@@ -36,9 +40,11 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
     logging.getLogger("garminconnect").setLevel(logging.CRITICAL)  # its way through its ways to sign in
     try:
         endpoint_url = LOCAL_AWS if options.local else options.endpoint_url
+        if endpoint_url and names_local_aws(endpoint_url):
+            os.environ.update(OF_LOCAL_AWS)  # whatever account the shell works in otherwise
         client = _store(options.athlete, options.import_dir, _client("ssm", endpoint_url), ask, ask_secretly)
         _list(Athlete(options.athlete, client), _client("s3", endpoint_url))
-    except (LoginFailed, SourceError, BotoCoreError, ClientError) as error:
+    except (LoginFailed, SourceError, SettingsError, BotoCoreError, ClientError) as error:
         print(f"no tokens stored for {options.athlete}: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, EOFError):
@@ -83,14 +89,16 @@ def _check_access(store: TokenStore, athlete_id: str) -> None:
 
 def _client(service: str, endpoint_url: str | None) -> Any:
     if endpoint_url is None:
-        return boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
-    return boto3.client(
+        made = boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
+        return expect_bucket_owner(made, settings().account_id)
+    made = boto3.client(
         service,  # type: ignore[call-overload]
         region_name=settings().region,
         endpoint_url=endpoint_url,
         aws_access_key_id="local",
         aws_secret_access_key="local",  # noqa: S106 - local AWS asks for none
     )
+    return expect_bucket_owner(made, settings().account_id)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m infra.garmin_login",
         description="Sign an athlete in to Garmin Connect and keep the tokens, never the password, in Parameter Store.",
         epilog="Run it where the athlete's own browser could sign in: Garmin blocks the addresses of large clouds. "
-        "Names come from GFF_PROJECT and GFF_REGION, credentials and AWS_ENDPOINT_URL as for every AWS tool.",
+        "Names come from GFF_PROJECT, GFF_ACCOUNT_ID and GFF_REGION, credentials and AWS_ENDPOINT_URL as ever.",
     )
     parser.add_argument("--athlete", required=True, metavar="ID", help="letters, digits, '-' and '_'")
     parser.add_argument(

@@ -34,3 +34,8 @@ def context_start(since: date) -> date:
     """From which day on documents must be read so that the months from that of `since` on come out right."""
     first = months_before(f"{since:%Y-%m}", CONTEXT_MONTHS)
     return date.fromisoformat(f"{first}-01") - timedelta(days=MARGIN_DAYS)
+
+
+def days_start(since: date) -> date:
+    """As `context_start`, for documents that tell of days alone: these look back no further than the margin."""
+    return since.replace(day=1) - timedelta(days=MARGIN_DAYS)

@@ -66,9 +66,14 @@ def read_tables(s3: "S3Client", bucket: str, athlete_id: str) -> Tables:
     def get(key: str) -> bytes:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:  # the next table is listed while months of the last one come
+        under_way = {
+            table: [pool.submit(get, key) for key in list_keys(s3, bucket, curated_prefix(table, athlete_id))]
+            for table in COLUMNS
+        }
+
     def frame(table: str) -> pd.DataFrame:
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            parts = list(pool.map(get, list_keys(s3, bucket, curated_prefix(table, athlete_id))))
+        parts = [request.result() for request in under_way[table]]
         return sort_rows(table, from_csv(table, *parts)) if parts else to_frame(table, [])
 
     return Tables(activities=frame("activities"), days=frame("days"), vo2max=frame("vo2max"))

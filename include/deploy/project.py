@@ -6,42 +6,71 @@ from pathlib import Path
 from typing import Any
 
 from include import lake
+from include.aws_regions import image_account
+from include.deploy import api_keys, leftovers
+from include.deploy.feature_groups import delete_feature_groups, is_kept_group
+from include.deploy.following import silent
 from include.deploy.release import ROOT, Published, build_release, current_release, publish, stack_template
-from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack
-from include.settings import XGBOOST_REGISTRY_ACCOUNTS, Settings
+from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack, find_stack
+from include.settings import Settings
 
-FROM_CHECKOUT = ("data", "features", "ml")
+FROM_CHECKOUT = ("access", "data", "features", "ml")
 """Stacks that need no release, in the order of their creation; `serving` follows, `endpoint` is the start Lambda's."""
-DELETE_ORDER = ("endpoint", "serving", "ml", "features", "data")
+DELETE_ORDER = ("endpoint", "serving", "ml", "features", "data", "access")
+WITH_ROLES_OF_THEIR_OWN = ("access", "endpoint")
+"""`access` makes the role that makes the others; `endpoint` was made by the role of the start Lambda."""
 
 
 Clients = Callable[[str], Any]
 """Makes the boto3 client of a service, by its name."""
 
 
+class BucketNotEmptied(Exception):
+    """S3 did not delete every object; the message names some that are left, and why."""
+
+
 def stack_parameters(settings: Settings, name: str, release: str | None = None) -> dict[str, str]:
     """Parameters of one stack; `serving` needs the version of a release.
 
+    What the settings leave open is not passed: the stack keeps what it was once given, else its own default.
+
     Raises:
-        ValueError: no such stack, or `serving` without a release.
+        ValueError: no such stack, `serving` without a release, or `ml` in a region without the XGBoost image.
     """
     if name == "data":
         return {"BucketName": settings.bucket}
     common = {"Project": settings.project, "BucketName": settings.bucket}
+    if name in ("access", "ml"):
+        return common | {"ImageAccount": image_account(settings.region)}
     if name == "features":
         return common | {"FeatureGroupName": settings.feature_group}
-    if name == "ml":
-        return common | {"ImageAccount": XGBOOST_REGISTRY_ACCOUNTS[settings.region]}
     if name != "serving":
-        raise ValueError(f"stack {name!r} is not deployed from here; one of data, features, ml, serving")
+        raise ValueError(f"stack {name!r} is not deployed from here; one of {', '.join(FROM_CHECKOUT)}, serving")
     if release is None:
         raise ValueError("the serving stack runs a release: publish one first (python -m infra.deploy release)")
     return common | {
         "CodePrefix": lake.code_prefix(release),
         "FeatureGroupName": settings.feature_group,
-        "JobRoleArn": settings.job_role_arn,
-        "EndpointInstanceType": settings.endpoint_instance_type,
+        "ModelRoleArn": settings.model_role_arn,
+        **_chosen(settings),
     }
+
+
+def _chosen(settings: Settings) -> dict[str, str]:
+    """Parameters of `serving` that the settings choose; what they leave open is the stack's to say."""
+    choices = {
+        "EndpointMode": settings.endpoint_mode,
+        "EndpointInstanceType": settings.endpoint_instance_type,
+        "EndpointInstanceCount": settings.endpoint_instance_count,
+        "EndpointMemoryMb": settings.endpoint_memory_mb,
+        "EndpointMaxConcurrency": settings.endpoint_max_concurrency,
+        "StageRateLimit": settings.api_stage_rate_limit,
+        "StageBurstLimit": settings.api_stage_burst_limit,
+        "RateLimit": settings.api_rate_limit,
+        "BurstLimit": settings.api_burst_limit,
+        "DailyQuota": settings.api_daily_quota,
+    }
+    return {name: str(value) for name, value in choices.items() if value is not None}
 
 
 def deploy(
@@ -54,29 +83,46 @@ def deploy(
     root: Path = ROOT,
     sleep: Sleep = time.sleep,
 ) -> StackResult:
-    """Deploy stack `name`: `data`, `features` and `ml` as checked out, `serving` as released.
+    """Deploy stack `name`: `access`, `data`, `features` and `ml` as checked out, `serving` as released.
+
+    CloudFormation makes the resources by the role of the stack `access`, which is itself made with the caller's rights.
 
     Raises:
         StackFailed: CloudFormation refused or failed.
         ValueError: no such stack, or nothing is released yet.
     """
-    cloudformation = clients("cloudformation")
     body = stack_template(name, root) if name in FROM_CHECKOUT else None
     version = None if body else current_release(clients("s3"), settings.bucket)
-    return deploy_stack(
-        cloudformation,
+    parameters = stack_parameters(settings, name, version)
+    if name == "features":
+        parameters["FeatureGroupExists"] = str(is_kept_group(clients, settings, sleep)).lower()
+    done = deploy_stack(
+        clients("cloudformation"),
         settings.stack(name),
-        stack_parameters(settings, name, version) | dict(overrides or {}),
+        parameters | dict(overrides or {}),
         template_body=body,
         template_url=template_url(settings, version, name) if version else None,
+        role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else settings.stacks_role_arn,
+        tags=stack_tags(settings, name),
         on_progress=on_progress,
         sleep=sleep,
     )
+    if name == "ml" and settings.job_log_retention_days is not None:
+        leftovers.keep_job_logs(clients("logs"), settings.job_log_retention_days)
+    if name == "serving":
+        api_keys.seed(clients("s3"), settings.bucket, done.outputs["ApiKeyId"])
+    return done
+
+
+def stack_tags(settings: Settings, name: str) -> dict[str, str]:
+    """Tags of a stack and of all that it makes, by which the bill can be split."""
+    return {"project": settings.project, "stack": name}
 
 
 def template_url(settings: Settings, release: str, name: str) -> str:
     """Where CloudFormation reads a released template."""
-    return f"https://{settings.bucket}.s3.{settings.region}.amazonaws.com/{lake.code_prefix(release)}stacks/{name}.yaml"
+    domain = f"{settings.bucket}.s3.{settings.region}.{settings.dns_suffix}"
+    return f"https://{domain}/{lake.code_prefix(release)}stacks/{name}.yaml"
 
 
 def release(clients: Clients, settings: Settings, root: Path = ROOT) -> Published:
@@ -89,38 +135,65 @@ def delete(
     settings: Settings,
     *,
     with_data: bool = False,
+    with_access: bool = False,
     on_progress: Progress | None = None,
     sleep: Sleep = time.sleep,
 ) -> list[str]:
-    """Delete the project's stacks, the endpoint first; the bucket and all history only `with_data`.
+    """Delete the project's stacks and what they leave: model packages, feature groups, logs of jobs.
+
+    Args:
+        with_data: delete the bucket with all history, and the athletes' Garmin tokens, too.
+        with_access: delete the roles of tasks, stacks and deployers too, last of all.
 
     Returns the names of the stacks that were deleted.
 
     Raises:
         StackFailed: a stack could not be deleted.
+        BucketNotEmptied: an object could not be deleted.
     """
-    cloudformation = clients("cloudformation")
+    cloudformation, report = clients("cloudformation"), on_progress or silent
+    # Without the stack `access` there is no such role: then the stacks were made without it.
+    role = settings.stacks_role_arn if find_stack(cloudformation, settings.stack("access")) else None
+    wanted = [n for n in DELETE_ORDER if (n != "data" or with_data) and (n != "access" or with_access)]
     deleted = []
-    for name in DELETE_ORDER:
+    for name in wanted:
+        if name == "ml":
+            leftovers.delete_model_packages(clients("sagemaker"), settings.model_package_group, report)
         if name == "data":
-            if not with_data:
-                continue
-            _empty_bucket(clients("s3"), settings.bucket)
-        if delete_stack(cloudformation, settings.stack(name), on_progress=on_progress, sleep=sleep):
+            empty_bucket(clients("s3"), settings.bucket)
+            leftovers.delete_tokens(clients("ssm"), settings.project, report)
+        if delete_stack(
+            cloudformation,
+            settings.stack(name),
+            role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else role,
+            on_progress=on_progress,
+            sleep=sleep,
+        ):
             deleted.append(name)
+        if name == "features":
+            delete_feature_groups(clients("sagemaker"), settings.project, on_progress=report, sleep=sleep)
+            leftovers.delete_job_logs(clients("logs"), settings.project, report)
     return deleted
 
 
-def _empty_bucket(s3: Any, bucket: str) -> None:
-    """Delete every version of every object, for good."""
+def empty_bucket(s3: Any, bucket: str) -> None:
+    """Delete every version of every object, for good; a bucket that is not there is empty.
+
+    Raises:
+        BucketNotEmptied: S3 kept some.
+    """
     try:
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
             versions = page.get("Versions", []) + page.get("DeleteMarkers", [])
             objects = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in versions]
-            if objects:
-                s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            if not objects:
+                continue
+            kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
+            if kept:
+                some = ", ".join(f"{error['Key']} ({error['Code']}: {error.get('Message', '')})" for error in kept[:3])
+                raise BucketNotEmptied(f"{len(kept)} objects of {bucket} could not be deleted: {some}")
     except s3.exceptions.NoSuchBucket:
         return
 
 
-__all__ = ["StackFailed", "delete", "deploy", "release", "stack_parameters", "template_url"]
+__all__ = ["BucketNotEmptied", "StackFailed", "delete", "deploy", "release", "stack_parameters", "template_url"]

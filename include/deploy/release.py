@@ -1,12 +1,10 @@
 """Build and publish a release: the code that jobs, Lambdas and stacks run, named by the hash of its content."""
 
-import gzip
 import hashlib
 import io
 import json
 import re
 import subprocess
-import tarfile
 import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +68,6 @@ def build_release(root: Path = ROOT) -> Release:
     stacks = {f"stacks/{name}.yaml": stack_template(name, root).encode() for name in STACKS}
     version = _content_hash({"jobs": jobs, "lambda": lambdas, "stacks": stacks})
     files = {f"jobs/{name}": body for name, body in jobs.items()}
-    files["sourcedir.tar.gz"] = pack_tar_gz(jobs)
     files["lambda.zip"] = pack_zip(lambdas)
     return Release(version, files | stacks, _commit(root))
 
@@ -138,20 +135,6 @@ def stack_template(name: str, root: Path = ROOT) -> str:
     digest = hashlib.sha256(body.encode()).hexdigest()[:10]
     text = text.replace(BODY_PLACEHOLDER, f"      Body: {body}\n")
     return re.sub(rf"\b{DEPLOYMENT}\b", f"{DEPLOYMENT}{digest}", text)
-
-
-def pack_tar_gz(files: Mapping[str, bytes]) -> bytes:
-    """A .tar.gz of `files`, the same bytes every time."""
-    packed = io.BytesIO()
-    with (
-        gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
-        for name, body in sorted(files.items()):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(body), 0o644
-            tar.addfile(entry, io.BytesIO(body))
-    return packed.getvalue()
 
 
 def pack_zip(files: Mapping[str, bytes]) -> bytes:

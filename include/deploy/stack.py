@@ -1,26 +1,29 @@
-"""Deploy one CloudFormation stack by change set: create or update, wait, and tell a failure in one sentence."""
+"""Deploy or delete one CloudFormation stack, wherever an earlier attempt at it was stopped."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-Progress = Callable[[str], None]
-Sleep = Callable[[float], None]
+from include.deploy.following import (
+    POLL_QUICKLY_S,
+    Follower,
+    Progress,
+    Sleep,
+    StackDescription,
+    StackFailed,
+    find_stack,
+    first_failure,
+    silent,
+)
 
-POLL_QUICKLY_S = 0.3
-POLL_S = 1.0
-POLL_SLOWLY_S = 5.0
-"""AWS throttles those who ask more often for long."""
 CHANGE_SET_TIMEOUT_S = 300.0
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed", "The submitted information didn't contain")
-
-
-class StackFailed(Exception):
-    """A stack could not be deployed or deleted; the message says which resource failed first, and why."""
+LEFTOVERS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+"""States of a stack that can only be deleted."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ def deploy_stack(
     *,
     template_body: str | None = None,
     template_url: str | None = None,
+    role_arn: str | None = None,
+    tags: Mapping[str, str] | None = None,
     capabilities: Sequence[str] = ("CAPABILITY_NAMED_IAM",),
     on_progress: Progress | None = None,
     timeout_s: float = 1800,
@@ -46,14 +51,20 @@ def deploy_stack(
     """Create or update stack `name`; a template without changes is a success with `changed=False`.
 
     A parameter that is not given here keeps the value that the stack was once given, else has the template's default.
+    A stack at work is waited for, a failed creation is deleted first, and a rollback that failed is tried again.
+
+    Args:
+        role_arn: the role by which CloudFormation makes the resources; the stack remembers it. Without one they are
+            made with the caller's own rights.
+        tags: put on the stack and on all its resources.
 
     Raises:
         StackFailed: the template was refused, a resource failed, the stack is busy, or `timeout_s` passed.
     """
-    say = on_progress or _silent
+    report = on_progress or silent
     template = {"TemplateURL": template_url} if template_url else {"TemplateBody": template_body}
-    waiter = _Waiter(cloudformation, name, say, timeout_s, sleep)
-    stack = _ready_stack(cloudformation, name, waiter, say)
+    follower = Follower(cloudformation, name, report, timeout_s, sleep)
+    stack = _ready_stack(follower, role_arn)
     change_set = f"deploy-{datetime.now(UTC):%Y%m%dt%H%M%S%fz}"
     try:
         cloudformation.create_change_set(
@@ -62,6 +73,8 @@ def deploy_stack(
             ChangeSetType="UPDATE" if stack else "CREATE",
             Parameters=_parameters(cloudformation, stack, parameters, template),
             Capabilities=list(capabilities),
+            Tags=[{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())],
+            **({"RoleARN": role_arn} if role_arn else {}),
             **template,
         )
     except ClientError as error:
@@ -69,16 +82,13 @@ def deploy_stack(
             return StackResult(_outputs(stack), changed=False)
         raise StackFailed(f"stack {name}: {error.response['Error']['Message']}") from error
     if not _change_set_is_ready(cloudformation, name, change_set, timeout_s, sleep):
-        say(f"{name}: nothing to change")
+        report(f"{name}: nothing to change")
         return StackResult(_outputs(stack), changed=False)
     since = datetime.now(UTC)
     cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set)
-    say(f"{name}: {'updating' if stack else 'creating'}")
-    done = waiter.until_settled(since)
-    if done["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        reason = _first_failure(cloudformation, done["StackId"], since)
-        raise StackFailed(f"stack {name} is {done['StackStatus']}: {reason}")
-    say(f"{name}: {done['StackStatus']}")
+    report(f"{name}: {'updating' if stack else 'creating'}")
+    done = _settled(follower, since, ("CREATE_COMPLETE", "UPDATE_COMPLETE"))
+    report(f"{name}: {done['StackStatus']}")
     return StackResult(_outputs(done), changed=True)
 
 
@@ -86,114 +96,106 @@ def delete_stack(
     cloudformation: Any,
     name: str,
     *,
+    role_arn: str | None = None,
     on_progress: Progress | None = None,
     timeout_s: float = 1800,
     sleep: Sleep = time.sleep,
 ) -> bool:
     """Delete stack `name` and wait until it is gone; False where there was none.
 
+    Args:
+        role_arn: the role to delete its resources by; without one, the role that the stack was deployed with.
+
     Raises:
         StackFailed: a resource could not be deleted, or `timeout_s` passed.
     """
-    say = on_progress or _silent
+    follower = Follower(cloudformation, name, on_progress or silent, timeout_s, sleep)
     stack = find_stack(cloudformation, name)
+    if stack and _is_busy(stack):
+        follower.report(f"{name}: {stack['StackStatus']}, waiting")
+        stack = follower.until_settled(datetime.now(UTC))
     if stack is None:
         return False
     since = datetime.now(UTC)
-    cloudformation.delete_stack(StackName=name)
-    say(f"{name}: deleting")
-    waiter = _Waiter(cloudformation, name, say, timeout_s, sleep)
-    left = waiter.until_gone(stack["StackId"], since)
+    cloudformation.delete_stack(StackName=name, **({"RoleARN": role_arn} if role_arn else {}))
+    follower.report(f"{name}: deleting")
+    left = follower.until_gone(stack["StackId"], since)
     if left:
-        raise StackFailed(f"stack {name} is {left}: {_first_failure(cloudformation, stack['StackId'], since)}")
-    say(f"{name}: deleted")
+        raise StackFailed(f"stack {name} is {left}: {first_failure(cloudformation, stack['StackId'], since)}")
+    follower.report(f"{name}: deleted")
     return True
 
 
-def find_stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
-    """The description of a stack that exists, or None."""
-    try:
-        stacks = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    living = [stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"]
-    return dict(living[0]) if living else None
-
-
-@dataclass(frozen=True)
-class _Waiter:
-    """Follows a stack until it settles and tells each event as a line."""
-
-    cloudformation: Any
-    name: str
-    say: Progress
-    timeout_s: float
-    sleep: Sleep
-
-    def until_settled(self, since: datetime) -> dict[str, Any]:
-        """The stack once it is no longer in progress."""
-        told: set[str] = set()
-        for pause_s in self._pauses():
-            stack = find_stack(self.cloudformation, self.name)
-            if stack is None:
-                raise StackFailed(f"stack {self.name} was deleted by someone else")
-            self._tell(stack["StackId"], since, told)
-            if not stack["StackStatus"].endswith("IN_PROGRESS"):
-                return stack
-            self.sleep(pause_s)
-        raise StackFailed(f"stack {self.name} did not settle within {self.timeout_s:.0f} s")
-
-    def until_gone(self, stack_id: str, since: datetime) -> str | None:
-        """None once the stack is gone, else the status that its deletion stopped in."""
-        told: set[str] = set()
-        for pause_s in self._pauses():
-            stack = find_stack(self.cloudformation, stack_id)
-            if stack is None:
-                return None
-            self._tell(stack_id, since, told)
-            if stack["StackStatus"] == "DELETE_FAILED":
-                return "DELETE_FAILED"
-            self.sleep(pause_s)
-        return "DELETE_IN_PROGRESS"
-
-    def _pauses(self) -> list[float]:
-        """Seconds between looks, shorter at first: most stacks take seconds, an endpoint takes minutes."""
-        quick = [POLL_QUICKLY_S] * 10 + [POLL_S] * 20
-        return quick + [POLL_SLOWLY_S] * max(1, int((self.timeout_s - sum(quick)) / POLL_SLOWLY_S))
-
-    def _tell(self, stack_id: str, since: datetime, told: set[str]) -> None:
-        for event in _events(self.cloudformation, stack_id, since):
-            if event["EventId"] in told:
-                continue
-            told.add(event["EventId"])
-            reason = event.get("ResourceStatusReason")
-            line = f"{self.name}: {event['LogicalResourceId']} {event['ResourceStatus']}"
-            self.say(f"{line} ({reason})" if reason else line)
-
-
-def _silent(line: str) -> None:
-    """Progress that nobody asked for."""
-
-
-def _ready_stack(cloudformation: Any, name: str, waiter: _Waiter, say: Progress) -> dict[str, Any] | None:
-    """The stack to update, or None where one is to be created; leftovers of failed creations are deleted first."""
-    stack = find_stack(cloudformation, name)
-    if stack and stack["StackStatus"].endswith("IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
-        say(f"{name}: {stack['StackStatus']}, waiting")
-        stack = waiter.until_settled(datetime.now(UTC))
-    if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
-        return None
-    if stack["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"):
-        say(f"{name}: {stack['StackStatus']}, deleting what is left")
-        delete_stack(cloudformation, name, on_progress=say, timeout_s=waiter.timeout_s, sleep=waiter.sleep)
-        return None
+def _settled(follower: Follower, since: datetime, wanted: Sequence[str]) -> StackDescription:
+    """The stack once it settled in one of the states wanted; StackFailed with the reason otherwise."""
+    stack = follower.until_settled(since)
+    if stack is None:
+        raise StackFailed(f"stack {follower.name} was deleted by someone else")
+    if stack["StackStatus"] not in wanted:
+        reason = first_failure(follower.cloudformation, stack["StackId"], since)
+        raise StackFailed(f"stack {follower.name} is {stack['StackStatus']}: {reason}")
     return stack
 
 
+def _ready_stack(follower: Follower, role_arn: str | None) -> StackDescription | None:
+    """The stack to update, or None where one is to be created, whatever an earlier deployment left."""
+    stack = find_stack(follower.cloudformation, follower.name)
+    if stack and _is_busy(stack):
+        follower.report(f"{follower.name}: {stack['StackStatus']}, waiting")
+        stack = follower.until_settled(datetime.now(UTC))
+    if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return None
+    if stack["StackStatus"] in LEFTOVERS:
+        _delete_leftover(follower, stack["StackStatus"], role_arn)
+        return None
+    if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+        return _roll_back_again(follower, role_arn)
+    return stack
+
+
+def _is_busy(stack: StackDescription) -> bool:
+    """A stack under review holds nothing but a change set, and nothing happens to it."""
+    status = str(stack["StackStatus"])
+    return status.endswith("IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
+
+
+def _delete_leftover(follower: Follower, status: str, role_arn: str | None) -> None:
+    cloudformation, name = follower.cloudformation, follower.name
+    follower.report(f"{name}: {status}, deleting what is left")
+    try:
+        delete_stack(
+            cloudformation,
+            name,
+            role_arn=role_arn,
+            on_progress=follower.report,
+            timeout_s=follower.timeout_s,
+            sleep=follower.sleep,
+        )
+    except StackFailed as failure:
+        if status != "DELETE_FAILED":
+            raise
+        remedy = "its deletion was begun and stopped half way: finish it (python -m infra.deploy delete), then deploy"
+        raise StackFailed(f"{failure}; {remedy}") from failure
+
+
+def _roll_back_again(follower: Follower, role_arn: str | None) -> StackDescription:
+    """Bring a stack whose rollback failed back to what it was: only then can it be updated."""
+    follower.report(f"{follower.name}: UPDATE_ROLLBACK_FAILED, rolling back again")
+    since = datetime.now(UTC)
+    role = {"RoleARN": role_arn} if role_arn else {}
+    follower.cloudformation.continue_update_rollback(StackName=follower.name, **role)
+    try:
+        return _settled(follower, since, ("UPDATE_ROLLBACK_COMPLETE",))
+    except StackFailed as failure:
+        remedy = (
+            "mend what stands in the way and run the same command again, or let CloudFormation skip the resource "
+            f"(aws cloudformation continue-update-rollback --stack-name {follower.name} --resources-to-skip NAME)"
+        )
+        raise StackFailed(f"{failure}; {remedy}") from failure
+
+
 def _parameters(
-    cloudformation: Any, stack: dict[str, Any] | None, given: Mapping[str, str], template: Mapping[str, str | None]
+    cloudformation: Any, stack: StackDescription | None, given: Mapping[str, str], template: Mapping[str, str | None]
 ) -> list[dict[str, Any]]:
     """CloudFormation's list of parameters: those given, and those that the stack was once given otherwise.
 
@@ -238,24 +240,8 @@ def _is_no_change(message: str) -> bool:
     return any(words in message for words in NO_CHANGES)
 
 
-def _outputs(stack: dict[str, Any] | None) -> dict[str, str]:
+def _outputs(stack: StackDescription | None) -> dict[str, str]:
     return {item["OutputKey"]: item["OutputValue"] for item in (stack or {}).get("Outputs", [])}
 
 
-def _events(cloudformation: Any, stack_id: str, since: datetime) -> list[dict[str, Any]]:
-    """Events of the stack from `since` on, oldest first; none where the stack is gone."""
-    try:
-        events = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
-    except ClientError:
-        return []
-    slack_s = 2.0  # the clocks of AWS and of this machine differ, and some events are stamped to the second
-    return [e for e in reversed(events) if e["Timestamp"].timestamp() >= since.timestamp() - slack_s]
-
-
-def _first_failure(cloudformation: Any, stack_id: str, since: datetime) -> str:
-    """The first failed resource since `since`, with CloudFormation's reason."""
-    for event in _events(cloudformation, stack_id, since):
-        reason = event.get("ResourceStatusReason", "")
-        if event["ResourceStatus"].endswith("FAILED") and "cancelled" not in reason:
-            return f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason or event['ResourceStatus']}"
-    return "CloudFormation gave no reason"
+__all__ = ["Progress", "Sleep", "StackFailed", "StackResult", "delete_stack", "deploy_stack", "find_stack"]

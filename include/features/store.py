@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES, OPTIONAL, RECORD_ID, TEXT_COLUMNS
 
 PUTS_AT_ONCE = 4
-"""So of puts that broke off fewer rows than this can be missing before the newest that is there."""
+"""More would only meet the quota of one record identifier sooner: 500 write units a second."""
 _STORE_COLUMNS = ("write_time", "api_invocation_time", "is_deleted")
 
 
@@ -27,37 +27,49 @@ def to_record(row: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def rows_to_put(client: Any, feature_group: str, frame: pd.DataFrame, first_day: date | None) -> pd.DataFrame:
-    """An athlete's rows from `first_day` on (None: all), and any before it that the group does not have yet.
+    """An athlete's rows from `first_day` on (None: all), and any before it that the group may lack.
 
-    A group of a new feature schema has none of an athlete's rows; one into which puts broke off lacks the last of them.
+    As `put_rows` puts the newest row last, the day of the online record says through when an athlete's history is
+    complete. A group of a new feature schema has no record of an athlete, so it gets all rows.
     """
     if first_day is None or frame.empty:
         return frame
     newest = latest(client, feature_group, str(frame[RECORD_ID].iloc[0]))
     if newest is None:
         return frame
-    put_until = date.fromisoformat(newest[EVENT_TIME][:10]) - timedelta(days=PUTS_AT_ONCE)
-    return frame[frame[EVENT_TIME] >= f"{min(first_day, put_until)}"]
+    # That day is put again: the put of its row may have reached one store and not the other.
+    complete_through = date.fromisoformat(newest[EVENT_TIME][:10])
+    return frame[frame[EVENT_TIME] >= f"{min(first_day, complete_through)}"]
 
 
 def put_rows(client: Any, feature_group: str, frame: pd.DataFrame) -> int:
-    """Put every row of a feature frame, in its order and PUTS_AT_ONCE side by side; returns how many.
+    """Put the feature rows of one athlete, which are in the order of their days; returns how many.
 
-    Putting a row again is harmless: the latest put counts.
+    The history goes to the offline store alone, PUTS_AT_ONCE rows side by side: the online store would take each row
+    and keep none but the newest. That one is put last, to both stores, so that puts that broke off are noticed by
+    `rows_to_put`. Putting a row again is harmless: the latest put counts.
 
     Args:
         client: a boto3 `sagemaker-featurestore-runtime` client (thread-safe).
 
     Raises:
+        ValueError: rows of more than one athlete.
         botocore.exceptions.ClientError: of the first put that failed; rows after it may not have been put.
     """
+    if frame.empty:
+        return 0
+    if frame[RECORD_ID].nunique() > 1:
+        raise ValueError("put_rows takes the rows of one athlete at a time")
     records = [to_record(dict(zip(COLUMNS, row, strict=True))) for row in frame[list(COLUMNS)].itertuples(index=False)]
 
-    def put(record: list[dict[str, str]]) -> None:
-        client.put_record(FeatureGroupName=feature_group, Record=record)
+    def put_history(record: list[dict[str, str]]) -> None:
+        client.put_record(FeatureGroupName=feature_group, Record=record, TargetStores=["OfflineStore"])
 
     with ThreadPoolExecutor(max_workers=PUTS_AT_ONCE) as pool:
-        return sum(1 for _ in pool.map(put, records))
+        for _ in pool.map(put_history, records[:-1]):
+            pass
+    client.put_record(FeatureGroupName=feature_group, Record=records[-1])
+    return len(records)
 
 
 def latest(client: Any, feature_group: str, athlete_id: str) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ import msgspec
 
 from include.garmin.document import RawDocument, StoredDocument
 from include.garmin.holdings import Holdings, Version, list_keys, safe_name, version_of_key
-from include.lake import RAW_KINDS, quarantine_raw_stem, raw_prefix
+from include.lake import DAY_KINDS, RAW_KINDS, quarantine_raw_stem, raw_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -74,8 +74,15 @@ def write_raw(
     return RawWritten(written, unchanged, rejected)
 
 
-def read_raw(s3: "S3Client", bucket: str, athlete_id: str, since: date | None = None) -> Iterator[StoredDocument]:
-    """The kept documents that cover `since` or a later day (None: all), in key order; none for an unknown athlete."""
+def read_raw(
+    s3: "S3Client", bucket: str, athlete_id: str, since: date | None = None, days_since: date | None = None
+) -> Iterator[StoredDocument]:
+    """The kept documents that cover `since` or a later day (None: all), in key order; none for an unknown athlete.
+
+    Args:
+        days_since: for documents of DAY_KINDS, in place of `since`. There are several of them a day, so to read fewer
+            is to send a quarter of the requests.
+    """
 
     def stored(key: str) -> StoredDocument | None:
         version = version_of_key(key)
@@ -84,10 +91,12 @@ def read_raw(s3: "S3Client", bucket: str, athlete_id: str, since: date | None = 
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return StoredDocument(*version.slot, body, athlete_id, version.fetched_at, key)
 
-    prefixes = (f"{raw_prefix(athlete_id)}{kind}/" for kind in sorted(RAW_KINDS))
-    keys = chain.from_iterable(
-        list_keys(s3, bucket, prefix, f"{prefix}{since:%Y/%m/%d}/" if since else prefix) for prefix in prefixes
-    )
+    def keys_of(kind: str) -> Iterator[str]:
+        prefix = f"{raw_prefix(athlete_id)}{kind}/"
+        start = days_since or since if kind in DAY_KINDS else since
+        return list_keys(s3, bucket, prefix, f"{prefix}{start:%Y/%m/%d}/" if start else prefix)
+
+    keys = chain.from_iterable(keys_of(kind) for kind in sorted(RAW_KINDS))
     return (document for document in _ahead(stored, keys) if document is not None)
 
 

@@ -6,7 +6,6 @@
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +22,7 @@ from include.forecast.report import evaluation_document, gate_document
 from include.forecast.rows import Rows, concatenate
 from include.forecast.split import FOLDS, leaks
 from include.jobs.archive import pack, unpack
+from include.jobs.container import processing_dir
 from include.jobs.errors import JobError, run, say
 
 GATE_FILE = "gate.json"
@@ -103,7 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Evaluate a forecaster and let the gate decide.")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    base = Path(os.environ.get("PROCESSING_DIR", "/opt/ml/processing"))
+    base = processing_dir()
 
     def job() -> None:
         document = evaluate(base / "input", base / "output", options.seed)
@@ -115,7 +115,7 @@ def main() -> int:
         for reason in document["gate"]["reasons"]:
             say(f"gate: {reason}")
 
-    return run(job, Path(os.environ.get("ML_OUTPUT_DIR", "/opt/ml/output")) / "failure")
+    return run(job)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,14 @@ Request `{"instances": [{"features": {name: value, …}, "horizons": [1, …]}]}
 [[{"horizon_days", "vo2max", "low_80", "high_80", "low_90", "high_90", "served_by"}, …], …], "model": {…}}`, in
 ml/kg/min. An instance may have a plan, `"weekly_load": [300, …]` (of the weeks ahead; the last goes on): then each day
 also has `"difference": {"expected", "low_90", "high_90"}` to training as usual.
+
+What cannot be read is answered too, `{"error": {"status": 400, "title", "detail"}}`: of an exception SageMaker's
+container would show its caller a page without the reason.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +73,24 @@ class Instance:
     weekly_load: list[float]
 
 
-def input_fn(body: str | bytes, content_type: str = JSON) -> list[Instance]:
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is not answered with forecasts."""
+
+    status: int
+    title: str
+    detail: str
+
+
+def input_fn(body: str | bytes, content_type: str = JSON) -> list[Instance] | Refusal:
+    """The instances of a request, or why they cannot be read."""
+    try:
+        return read_instances(body, content_type)
+    except ValueError as error:
+        return Refusal(HTTPStatus.BAD_REQUEST, "The request cannot be read", str(error))
+
+
+def read_instances(body: str | bytes, content_type: str = JSON) -> list[Instance]:
     """The instances of a request.
 
     Raises:
@@ -109,8 +130,10 @@ def _plan(index: int, given: Any) -> list[float]:
     return [float(load) for load in weeks]
 
 
-def predict_fn(instances: list[Instance], model: Served) -> dict[str, Any]:
-    """Forecasts of all instances in one pass."""
+def predict_fn(instances: list[Instance] | Refusal, model: Served) -> dict[str, Any]:
+    """Forecasts of all instances in one pass; a refusal goes on as it is."""
+    if isinstance(instances, Refusal):
+        return {"error": asdict(instances)}
     counts = [len(instance.horizons) for instance in instances]
     features = np.repeat(np.array([instance.vector for instance in instances]), counts, axis=0)
     horizon = np.array([day for instance in instances for day in instance.horizons], dtype=float)
@@ -156,12 +179,9 @@ def _differences(model: Served, features: Array, horizon: Array, weekly_load: li
     return [dict(zip(("expected", "low_90", "high_90"), row, strict=True)) for row in np.round(table, 3).tolist()]
 
 
-def output_fn(prediction: dict[str, Any], accept: str = JSON) -> str:
-    """The answer as JSON.
-
-    Raises:
-        ValueError: another type is asked for.
-    """
+def output_fn(prediction: dict[str, Any], accept: str = JSON) -> tuple[str, str]:
+    """The answer as JSON, with its content type: without one the container would call it HTML."""
     if not any(wanted in accept for wanted in (JSON, "*/*", "application/*")):
-        raise ValueError(f"accept {accept!r}: this endpoint answers {JSON}")
-    return json.dumps(prediction)
+        detail = f"accept {accept!r}: this endpoint answers {JSON}"
+        prediction = {"error": asdict(Refusal(HTTPStatus.NOT_ACCEPTABLE, "No such type of answer", detail))}
+    return json.dumps(prediction), JSON

@@ -6,7 +6,6 @@
 
 import argparse
 import hashlib
-import os
 import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -18,11 +17,12 @@ from include.features.store import read_offline
 from include.forecast.dataset import Dataset, make_dataset, write_dataset
 from include.forecast.split import choose_cuts
 from include.forecast.targets import make_rows
+from include.jobs.container import processing_dir
 from include.jobs.errors import JobError, run, say
 
 
 def preprocess(offline: Path, output: Path, as_of: datetime, dataset_version: str) -> Dataset:
-    """Write the dataset version of `as_of` under `output`.
+    """Write the dataset version of `as_of` under `output`: the same bytes whenever it is made, once all is there.
 
     Raises:
         JobError: no feature rows, no reading at all, or unreadable files.
@@ -46,8 +46,8 @@ def preprocess(offline: Path, output: Path, as_of: datetime, dataset_version: st
         "dataset_version": dataset_version,
         "as_of": as_of.astimezone(UTC).isoformat(),
         "feature_rows": len(features),
-        "athletes": sorted(str(one) for one in features[RECORD_ID].unique()),
-        "inputs": {"parquet_files": len(paths), "feature_rows_sha256": _digest(features)},
+        "athletes": sorted(str(athlete) for athlete in features[RECORD_ID].unique()),
+        "inputs": {"feature_rows_sha256": _digest(features)},
         "rows_embargoed": len(rows) - sum(len(fold) for fold in dataset.folds.values()),
     }
     write_dataset(dataset, output, about)
@@ -73,7 +73,7 @@ def main() -> int:
     parser.add_argument("--as-of", required=True, type=as_of_time, help="ISO-8601; rows written later are left out")
     parser.add_argument("--dataset-version", required=True)
     options = parser.parse_args()
-    base = Path(os.environ.get("PROCESSING_DIR", "/opt/ml/processing"))
+    base = processing_dir()
 
     def job() -> None:
         dataset = preprocess(base / "input/offline", base / "output/dataset", options.as_of, options.dataset_version)
@@ -82,7 +82,7 @@ def main() -> int:
         for note in dataset.notes:
             say(f"note: {note}")
 
-    return run(job, Path(os.environ.get("ML_OUTPUT_DIR", "/opt/ml/output")) / "failure")
+    return run(job)
 
 
 if __name__ == "__main__":

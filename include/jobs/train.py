@@ -1,7 +1,9 @@
-"""Training job (script mode): all rows before the test fold -> forecaster and the code that serves it."""
+"""Training job: all rows before the test fold -> forecaster and the code that serves it.
 
-import argparse
-import os
+`python3 -m include.jobs.train` reads the channels `train` and `calibration` (a CSV of that name each) and the
+hyperparameters `dataset_version`, `model_version` and `seed`, and writes the model directory.
+"""
+
 import shutil
 import sys
 from pathlib import Path
@@ -12,9 +14,12 @@ from include.forecast.dataset import DatasetError, read_rows, sha256
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
 from include.forecast.rows import Rows, concatenate
 from include.forecast.training import train_forecaster
+from include.jobs.container import channel_dir, hyperparameters, ml_dir
 from include.jobs.errors import JobError, run, say
 
 SERVED_PACKAGES = ("features", "forecast", "jobs")
+CHANNELS = ("train", "calibration")
+DEFAULT_SEED = "7"
 
 
 def train(channels: dict[str, Path], model_dir: Path, seed: int, about: dict[str, str]) -> Forecaster:
@@ -64,22 +69,16 @@ def _all_but_sources(directory: str, names: list[str]) -> set[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Train the VO2max forecaster (SageMaker script mode).")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--dataset-version", "--dataset_version", default="")
-    parser.add_argument("--model-version", "--model_version", default="")
-    options, _ = parser.parse_known_args()
-
     def job() -> None:
-        names = ("train", "calibration")
-        missing = [name for name in names if f"SM_CHANNEL_{name.upper()}" not in os.environ]
+        missing = [name for name in CHANNELS if not channel_dir(name).is_dir()]
         if missing:
             raise JobError(f"the training job has no channel {' and no channel '.join(missing)}")
-        channels = {name: Path(os.environ[f"SM_CHANNEL_{name.upper()}"]) for name in names}
-        about = {"dataset_version": options.dataset_version, "model_version": options.model_version}
-        train(channels, Path(os.environ["SM_MODEL_DIR"]), options.seed, about)
+        given = hyperparameters()
+        about = {name: given.get(name, "") for name in ("dataset_version", "model_version")}
+        seed = int(given.get("seed", DEFAULT_SEED))
+        train({name: channel_dir(name) for name in CHANNELS}, ml_dir() / "model", seed, about)
 
-    return run(job, Path(os.environ.get("ML_OUTPUT_DIR", "/opt/ml/output")) / "failure")
+    return run(job)
 
 
 if __name__ == "__main__":

@@ -48,10 +48,9 @@ def _allowed(event: Mapping[str, Any]) -> list[str]:
     if allowed is None:
         allowed = deployment.athletes_by_key(deployment.RELOAD_AGE_S).get(key_id)
     if not allowed:
-        project = deployment.name("PROJECT")
         raise Problem(
             HTTPStatus.FORBIDDEN,
             "This key reads nobody",
-            f"No athletes are given to this API key: add its id to the SSM parameter /{project}/api-keys.",
+            f"No athletes are given to this API key: add its id to {deployment.API_KEYS_KEY} in the bucket.",
         )
     return allowed

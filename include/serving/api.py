@@ -10,10 +10,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from include.serving import access, browser_page
+from include.serving.clients import OutOfTime, begin_request
 from include.serving.forecast import MAX_HORIZON_DAYS, endpoint_state, forecast
 from include.serving.history import history, model
-from include.serving.problem import Problem, Response, respond, unexpected
+from include.serving.problem import Problem, Response, out_of_time, respond, unexpected
 from include.serving.what_if import what_if
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ MAX_WEEKS = MAX_HORIZON_DAYS // 7
 def handler(event: Event, context: Any) -> Response:
     """Answer one request of API Gateway (Lambda proxy integration of a REST API)."""
     request_id = str((event.get("requestContext") or {}).get("requestId") or getattr(context, "aws_request_id", ""))
+    begin_request(context)
     try:
         route = ROUTES.get((str(event.get("httpMethod")), str(event.get("resource"))))
         if route is None:
@@ -36,6 +40,9 @@ def handler(event: Event, context: Any) -> Response:
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("request %s: %s", request_id, problem, exc_info=problem.__cause__)
         return problem.response(request_id)
+    except (BotoCoreError, OutOfTime) as error:  # no answer came: unlike a refusal, this passes by itself
+        log.warning("request %s: %s", request_id, error, exc_info=error)
+        return out_of_time().response(request_id)
     except Exception:
         log.exception("request %s failed", request_id)
         return unexpected(request_id)

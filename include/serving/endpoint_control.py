@@ -11,16 +11,29 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from include.serving import model_packages
 from include.serving.clients import client
+from include.serving.model_packages import Package
 
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)
 
 Event = Mapping[str, Any]
+Stack = Mapping[str, Any]
 POLL_S = 2.0
 LEFTOVERS = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+"""States of a stack that CloudFormation only lets us delete."""
+STUCK = "UPDATE_ROLLBACK_FAILED"
 TIME_TO_ANSWER_S = 20.0
 """Kept back at the end of the Lambda's time."""
+CHOICES = {
+    "EndpointMode": "ENDPOINT_MODE",
+    "InstanceType": "ENDPOINT_INSTANCE_TYPE",
+    "InstanceCount": "ENDPOINT_INSTANCE_COUNT",
+    "ServerlessMemoryMb": "ENDPOINT_MEMORY_MB",
+    "ServerlessMaxConcurrency": "ENDPOINT_MAX_CONCURRENCY",
+}
+"""Parameters of the endpoint stack and the variables that may choose them; an empty one leaves the stack's default."""
 
 
 class StackBusy(Exception):
@@ -31,8 +44,12 @@ class NotApproved(Exception):
     """The model package is not approved, or there is none that is."""
 
 
+class OtherFeatures(Exception):
+    """The model package was made for other features than those that are put now, so it cannot answer."""
+
+
 def start(event: Event, context: Any) -> dict[str, str]:
-    """Serve the model package that the event names, else the newest approved one.
+    """Serve the model package that the event names, else the newest approved one of the features of now.
 
     The event is an approval ("SageMaker Model Package State Change"), ours ("Endpoint Start Requested", with or without
     `detail.model_package_arn`), or a schedule's.
@@ -40,12 +57,10 @@ def start(event: Event, context: Any) -> dict[str, str]:
     Raises:
         StackBusy: the stack did not become free in time.
         NotApproved: nothing to serve.
+        OtherFeatures: the package that the event names was made for other features.
     """
-    arn = _package_of(event) or _newest_approved()
-    package = client("sagemaker").describe_model_package(ModelPackageName=arn)
-    status = package.get("ModelApprovalStatus")
-    if status != "Approved":
-        raise NotApproved(f"model package {arn} is {status}, not Approved: it is not served")
+    package = _package_to_serve(event)
+    arn = package["ModelPackageArn"]
     action = _deploy(arn, _parameters(package), _deadline(context))
     log.info("endpoint stack %s: %s %s", os.environ["ENDPOINT_STACK"], action, arn)
     return {"action": action, "model_package_arn": arn}
@@ -63,40 +78,45 @@ def stop(event: Event, context: Any) -> dict[str, str]:
     return {"action": action}
 
 
-def _package_of(event: Event) -> str | None:
+def _package_to_serve(event: Event) -> Package:
     detail = event.get("detail") or {}
-    return detail.get("ModelPackageArn") or detail.get("model_package_arn")
+    arn = detail.get("ModelPackageArn") or detail.get("model_package_arn")
+    group, feature_group = os.environ["MODEL_PACKAGE_GROUP"], os.environ["FEATURE_GROUP"]
+    if arn is None:
+        newest = model_packages.newest_approved(client("sagemaker"), group, feature_group)
+        if newest is None:
+            raise NotApproved(f"no model package of {group} for {feature_group} is approved yet")
+        return newest
+    package: Package = client("sagemaker").describe_model_package(ModelPackageName=arn)
+    status = package.get("ModelApprovalStatus")
+    if status != "Approved":
+        raise NotApproved(f"model package {arn} is {status}, not Approved: it is not served")
+    made_for = model_packages.feature_group_of(package)
+    if made_for != feature_group:
+        raise OtherFeatures(
+            f"model package {arn} was made for the features {made_for}, not for {feature_group}: it is not served; "
+            "run model_build for a new one"
+        )
+    return package
 
 
-def _newest_approved() -> str:
-    group = os.environ["MODEL_PACKAGE_GROUP"]
-    found = client("sagemaker").list_model_packages(
-        ModelPackageGroupName=group,
-        ModelApprovalStatus="Approved",
-        SortBy="CreationTime",
-        SortOrder="Descending",
-        MaxResults=1,
-    )["ModelPackageSummaryList"]
-    if not found:
-        raise NotApproved(f"no model package of {group} is approved yet")
-    return str(found[0]["ModelPackageArn"])
-
-
-def _parameters(package: Mapping[str, Any]) -> dict[str, str]:
+def _parameters(package: Package) -> dict[str, str]:
     """Parameters of the endpoint stack for one model package."""
     container = package["InferenceSpecification"]["Containers"][0]
     metadata = package.get("CustomerMetadataProperties") or {}
     approved_at = package.get("LastModifiedTime") or package["CreationTime"]
     version = str(package.get("ModelPackageVersion", 0))
+    chosen = {name: os.environ.get(variable, "") for name, variable in CHOICES.items()}
     what_is_served = {
         "Project": os.environ["PROJECT"],
-        "JobRoleArn": os.environ["JOB_ROLE_ARN"],
+        "ModelRoleArn": os.environ["MODEL_ROLE_ARN"],
         "Image": container["Image"],
         "ModelDataUrl": container["ModelDataUrl"],
-        "EndpointMode": os.environ["ENDPOINT_MODE"],
-        "InstanceType": os.environ["ENDPOINT_INSTANCE_TYPE"],
+        **{name: value for name, value in chosen.items() if value},
     }
-    digest = hashlib.sha256(json.dumps(what_is_served, sort_keys=True).encode()).hexdigest()
+    # The template's own defaults and properties count too: a model and a configuration are never changed in place.
+    revised = what_is_served | {"TemplateURL": os.environ["TEMPLATE_URL"]}
+    digest = hashlib.sha256(json.dumps(revised, sort_keys=True).encode()).hexdigest()
     return what_is_served | {
         "ModelPackageArn": package["ModelPackageArn"],
         "ModelVersion": metadata.get("model_version", version),
@@ -112,10 +132,7 @@ def _deploy(arn: str, parameters: Mapping[str, str], deadline: float) -> str:
     stack = _stack()
     if stack and stack["StackStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") and _package_in(stack) == arn:
         return "none: in progress already"
-    stack = _wait_until_free(deadline)
-    if stack and stack["StackStatus"] in LEFTOVERS:
-        cloudformation.delete_stack(StackName=name)
-        stack = _wait_until_free(deadline)
+    stack = _usable(_wait_until_free(deadline), deadline)
     request = {
         "StackName": name,
         "TemplateURL": os.environ["TEMPLATE_URL"],
@@ -134,7 +151,24 @@ def _deploy(arn: str, parameters: Mapping[str, str], deadline: float) -> str:
     return "updating"
 
 
-def _wait_until_free(deadline: float, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any] | None:
+def _usable(stack: Stack | None, deadline: float) -> Stack | None:
+    """The stack once it can be updated, or None where one is to be created: what cannot be mended is deleted.
+
+    Nothing but the endpoint is lost with the stack, and the endpoint is made anew at once.
+    """
+    cloudformation, name = client("cloudformation"), os.environ["ENDPOINT_STACK"]
+    if stack and stack["StackStatus"] == STUCK:
+        log.warning("endpoint stack %s is %s: its rollback is continued", name, STUCK)
+        cloudformation.continue_update_rollback(StackName=name, RoleARN=os.environ["STACK_ROLE_ARN"])
+        stack = _wait_until_free(deadline)
+    if stack and (stack["StackStatus"] in LEFTOVERS or stack["StackStatus"] == STUCK):
+        log.warning("endpoint stack %s is %s: it is deleted and created again", name, stack["StackStatus"])
+        cloudformation.delete_stack(StackName=name)
+        stack = _wait_until_free(deadline)
+    return stack
+
+
+def _wait_until_free(deadline: float, sleep: Callable[[float], None] = time.sleep) -> Stack | None:
     """The stack once nothing is in progress, or None where there is none.
 
     Raises:
@@ -149,7 +183,7 @@ def _wait_until_free(deadline: float, sleep: Callable[[float], None] = time.slee
         sleep(POLL_S)
 
 
-def _stack() -> dict[str, Any] | None:
+def _stack() -> Stack | None:
     try:
         stacks = client("cloudformation").describe_stacks(StackName=os.environ["ENDPOINT_STACK"])["Stacks"]
     except ClientError as error:
@@ -160,7 +194,7 @@ def _stack() -> dict[str, Any] | None:
     return dict(living[0]) if living else None
 
 
-def _package_in(stack: Mapping[str, Any]) -> str | None:
+def _package_in(stack: Stack) -> str | None:
     values = {item["ParameterKey"]: item["ParameterValue"] for item in stack.get("Parameters", [])}
     return values.get("ModelPackageArn")
 

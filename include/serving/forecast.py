@@ -107,13 +107,12 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
     instance = {"features": features, "horizons": list(range(1, MAX_HORIZON_DAYS + 1)), "weekly_load": weekly_load}
     try:
         answer = client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=deployment.name("ENDPOINT"),
+            EndpointName=deployment.endpoint_name(),
             ContentType="application/json",
             Accept="application/json",
             Body=json.dumps({"instances": [instance]}),
         )
         found: dict[str, Any] = json.loads(answer["Body"].read())
-        return found
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         if code == "ModelError":
@@ -128,12 +127,19 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
             raise _not_served() from error
         raise
     except BotoCoreError as error:
-        raise _unavailable("The endpoint did not answer", "The endpoint did not answer in time.", 5) from error
+        raise _unavailable("The endpoint did not answer", "The endpoint did not answer in time.", 10) from error
+    if "error" in found:
+        raise Problem(
+            HTTPStatus.BAD_GATEWAY,
+            "The model failed",
+            f"The endpoint could not make a forecast from this athlete's features: {found['error']['detail']}.",
+        )
+    return found
 
 
 def _endpoint_status() -> str:
     try:
-        return str(client("sagemaker").describe_endpoint(EndpointName=deployment.name("ENDPOINT"))["EndpointStatus"])
+        return str(client("sagemaker").describe_endpoint(EndpointName=deployment.endpoint_name())["EndpointStatus"])
     except ClientError:
         return "none"
 

@@ -58,6 +58,16 @@ def no_data(athlete_id: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "No data yet", detail)
 
 
+def out_of_time() -> Problem:
+    """A service behind the API did not answer while the request had time."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Too slow",
+        "A service behind the API did not answer in time. Try again in 10 s.",
+        retry_after_s=10,
+    )
+
+
 def unexpected(request_id: str) -> Response:
     """The answer to a failure of ours: it says nothing of the inside."""
     return Problem(

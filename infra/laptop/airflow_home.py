@@ -9,8 +9,14 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from infra.laptop.options import ROOT, Options
+from include.settings import CLIENT_REGIONS, DEFAULT_PROJECT, LOCAL_ACCOUNT
+from infra.laptop.options import OFFLINE_STORE_LAG_S, ROOT, Options
 from infra.mwaa import layout
+
+CREDENTIALS_PATH = "/_localaws/credentials/airflow-env.amazonaws.com/"
+"""Where local AWS gives a container of MWAA its role's credentials; the role's name follows."""
+
+REGION = "us-east-1"
 
 SETTINGS = {
     "CORE__EXECUTOR": "LocalExecutor",
@@ -38,6 +44,15 @@ SETTINGS = {
     "USAGE_DATA_COLLECTION__ENABLED": "False",
 }
 
+API_LIMITS = {
+    "GFF_API_STAGE_RATE_LIMIT": "10000",
+    "GFF_API_STAGE_BURST_LIMIT": "5000",
+    "GFF_API_RATE_LIMIT": "10000",
+    "GFF_API_BURST_LIMIT": "5000",
+    "GFF_API_DAILY_QUOTA": "1000000000",
+}
+"""A request costs nothing here: whoever measures or tests may ask as fast as they can."""
+
 
 def _kept_secrets(home: Path) -> dict[str, str]:
     """Signing and encryption keys, made once: a restarted component must trust tokens made before."""
@@ -63,10 +78,16 @@ def _schedule_start(home: Path, today: date) -> str:
     return path.read_text()
 
 
+def own_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of `environment` that the project's settings are made of, for the process that starts the others."""
+    return {name: v for name, v in environment.items() if name.startswith("GFF_") or name in CLIENT_REGIONS}
+
+
 def environment(options: Options, today: date, inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of every process started here; makes the home folder and its secrets where missing."""
     home = options.airflow_home
     home.mkdir(parents=True, exist_ok=True)
+    project = inherited.get("GFF_PROJECT", DEFAULT_PROJECT)
     # As on MWAA, the DAGs folder alone makes the project importable: what works here imports there.
     dags_folder = home / "dags"
     layout.link(ROOT, dags_folder)
@@ -79,18 +100,26 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
         "AIRFLOW__API__BASE_URL": options.airflow_url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{options.airflow_url}/execution/",
         "AWS_ENDPOINT_URL": options.aws_url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        # As on MWAA, tasks have the credentials of the execution role from the container's credential address.
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{options.aws_url}{CREDENTIALS_PATH}{project}-tasks",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Whatever account the shell works in otherwise: names here are those of local AWS.
+        "GFF_ACCOUNT_ID": LOCAL_ACCOUNT,
+        "GFF_REGION": REGION,
         "GFF_SOURCE": options.source,
         "GFF_SCHEDULE_START": _schedule_start(home, today),
         "GFF_JOB_POLL_S": "1",
+        "GFF_OFFLINE_STORE_LAG_S": str(OFFLINE_STORE_LAG_S),
         "GFF_OBJECT_PAGE_URL": f"{options.aws_url}/_localaws/s3/{{bucket}}/{{key}}",
+        **API_LIMITS,
     }
     own |= {f"AIRFLOW__{name}": value for name, value in {**SETTINGS, **_kept_secrets(home)}.items()}
     # Compiled modules are kept: without them every task and job would compile what it imports, seconds each.
-    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "AWS_PROFILE", "AWS_SESSION_TOKEN"}
-    base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(("AIRFLOW_", "GFF_SOURCE"))}
+    dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
+    owned = ("AIRFLOW_", "AWS_", "GFF_SOURCE")
+    base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(owned)}
     return base | own

@@ -18,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from include.deploy.stack import StackFailed
 from include.settings import settings
+from infra.access.calls import judge
+from infra.access.grants import grants
 from infra.laptop import airflow_home, disk, forecasts, ports
 from infra.laptop.addresses import Addresses, keep_addresses
 from infra.laptop.airflow_api import RunFailed
@@ -27,6 +29,8 @@ from infra.laptop.stages import Deployment
 from infra.laptop.state import exclusive
 from infra.laptop.supervisor import Supervisor, end_leftovers
 
+CALLS_PATH = "/_localaws/iam/calls"
+"""Where local AWS says what every role did."""
 E2E_FOLDER_KEPT_ON_FAILURE = "the state is kept in {}"
 
 
@@ -53,6 +57,7 @@ def e2e(options: Options) -> int:
             addresses = deployment.bring_to_forecast()
             deployment.progress.plain("\n" + deployment.progress.breakdown())
             missed = _check_forecasts(deployment, addresses)
+            missed = _check_access(deployment) or missed
     except BaseException:
         print(E2E_FOLDER_KEPT_ON_FAILURE.format(folder), file=sys.stderr)
         raise
@@ -93,7 +98,7 @@ def _deployment(options: Options) -> Iterator[Deployment]:
         ports.require_free({"--port-aws": options.port_aws, "--port-airflow": options.port_airflow})
         today = datetime.now(UTC).date()
         environment = airflow_home.environment(options, today, os.environ)
-        os.environ["GFF_SOURCE"] = options.source
+        os.environ.update(airflow_home.own_settings(environment))
         progress = Progress(sys.stdout)
         supervisor = Supervisor(options.processes_file, options.logs, progress.say)
         deployment = Deployment(options, environment, settings(), supervisor, progress, today)
@@ -149,6 +154,21 @@ def _check_forecasts(deployment: Deployment, addresses: Addresses) -> bool:
             print(f"{answer.athlete_id}: {fault}", file=sys.stderr)
             missed = True
     return missed
+
+
+def _check_access(deployment: Deployment) -> bool:
+    """Say what was denied and what was granted in vain; whether a call was denied or such a grant has no reason."""
+    calls = httpx.get(f"{deployment.options.aws_url}{CALLS_PATH}", timeout=30).json()
+    access = judge(calls, deployment.settings.project, grants())
+    for sentence in access.denied:
+        print(f"denied: {sentence}", file=sys.stderr)
+    for grant in access.unexplained:
+        print(f"granted in vain: {grant.role} {grant.place} {grant.action}", file=sys.stderr)
+    deployment.progress.plain(
+        f"\naccess: {sum(count for *_, count in calls['allowed'])} calls under roles, {len(access.denied)} denied; "
+        f"{len(access.unused)} grants unused, {len(access.unexplained)} of them without a reason"
+    )
+    return bool(access.denied or access.unexplained)
 
 
 def _failure_text(deployment: Deployment, failure: RunFailed) -> str:

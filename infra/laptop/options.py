@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+OFFLINE_DELAY_S = 2.0
+"""What local AWS takes from the last put of features until the offline store has them all (AWS: up to 15 minutes)."""
+OFFLINE_STORE_LAG_S = OFFLINE_DELAY_S + 4
+"""How long `model_build` waits for it: writing years of days takes a busy laptop some seconds more."""
 
 
 class LaptopError(Exception):

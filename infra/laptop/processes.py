@@ -8,7 +8,7 @@ Logs of tasks are read from disk by the API server, so the log servers of schedu
 import sys
 from collections.abc import Mapping
 
-from infra.laptop.options import ROOT, Options
+from infra.laptop.options import OFFLINE_DELAY_S, ROOT, Options
 from infra.laptop.supervisor import Component
 
 
@@ -18,7 +18,8 @@ def local_aws(options: Options, environment: Mapping[str, str]) -> Component:
     own["PYTHONPATH"] = str(ROOT)
     command = (sys.executable, "-m", "infra.localaws", "--port", str(options.port_aws))
     state = ("--state", str(options.aws_state.resolve()), "--jobs-python", str(options.jobs_python))
-    return Component("local-aws", command + state, own, ROOT)
+    delay = ("--offline-delay-s", str(OFFLINE_DELAY_S))
+    return Component("local-aws", command + state + delay, own, ROOT)
 
 
 def airflow_components(options: Options, environment: Mapping[str, str]) -> list[Component]:

@@ -19,6 +19,7 @@ from include.garmin.document import SourceError
 from include.garmin.open import is_live, open_source
 from include.garmin.registry import set_default_athletes
 from include.pools import POOLS
+from include.serving import model_packages
 from include.settings import Settings
 from infra.laptop import forecasts, ports, processes
 from infra.laptop.addresses import Addresses, find_addresses
@@ -30,6 +31,8 @@ from infra.laptop.supervisor import Supervisor
 DAGS = ("garmin_ingest", "model_build", "model_deploy")
 START_TIMEOUT_S = 180
 RUN_TIMEOUT_S = 3600
+DEPLOYER_SESSION_S = 4 * 3600
+"""The longest that the deployer's role allows: more than any first load takes."""
 NEXT_RUN_TIMEOUT_S = 60
 NO_TOKENS = (
     "No athlete has Garmin tokens yet: start `make run`, run `make garmin-login ATHLETE=…` beside it, and then "
@@ -52,13 +55,31 @@ class Deployment:
     _airflow_failure: list[BaseException] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
-        """A boto3 client of local AWS."""
+        """A boto3 client of local AWS, of the one who deploys."""
+        return self._deployer.client(service, endpoint_url=self.options.aws_url)  # type: ignore[call-overload]
+
+    def _administrator(self, service: str) -> Any:
+        """A boto3 client of local AWS, of the administrator of its account."""
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.options.aws_url,
             region_name=self.settings.region,
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106 - local AWS has no secrets
+        )
+
+    @cached_property
+    def _deployer(self) -> boto3.Session:
+        """The session of the role that deploys everything but the roles themselves."""
+        role = f"arn:aws:iam::{self.settings.account_id}:role/{self.settings.project}-deployer"
+        credentials = self._administrator("sts").assume_role(
+            RoleArn=role, RoleSessionName="make-run", DurationSeconds=DEPLOYER_SESSION_S
+        )["Credentials"]
+        return boto3.Session(
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            region_name=self.settings.region,
         )
 
     @cached_property
@@ -140,6 +161,8 @@ class Deployment:
     def _deploy(self) -> None:
         """Stacks and release: those that did not change are left alone."""
         with self.progress.stage("stacks and release") as detail:
+            detail("access")
+            project.deploy(self._administrator, self.settings, "access", sleep=_briefly)
             for name in ("data", "ml", "features"):
                 detail(name)
                 project.deploy(self.client, self.settings, name, sleep=_briefly)
@@ -238,14 +261,12 @@ class Deployment:
     def _newest_package(self) -> dict[str, Any] | None:
         sagemaker = self.client("sagemaker")
         try:
-            found = sagemaker.list_model_packages(
-                ModelPackageGroupName=self.settings.model_package_group, SortBy="CreationTime", SortOrder="Descending"
-            )["ModelPackageSummaryList"]
+            newest = model_packages.newest(sagemaker, self.settings.model_package_group)
         except ClientError:
             return None
-        if not found:
+        if newest is None:
             return None
-        return dict(sagemaker.describe_model_package(ModelPackageName=found[0]["ModelPackageArn"]))
+        return dict(sagemaker.describe_model_package(ModelPackageName=newest["ModelPackageArn"]))
 
     def _follow(self, dag_id: str, run_id: str) -> None:
         look = f"{self.options.airflow_url}/dags/{dag_id}"

@@ -18,6 +18,7 @@ from infra.localaws.server import Application
 from infra.localaws.world import Config, StateError, World
 
 ROOT = Path(__file__).parents[2]
+OFFLINE_DELAY_MAX_S = 900
 JOBS_PYTHON = ROOT / ".venvs/jobs/bin/python"
 
 DESCRIPTION = """\
@@ -71,8 +72,65 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="interpreter that stands in for the SageMaker container (default: %(default)s)",
     )
     parser.add_argument("--region", default="us-east-1", help="region of what the server makes itself (us-east-1)")
+    parser.add_argument(
+        "--list-page-size",
+        type=_at_least_one,
+        metavar="N",
+        default=os.environ.get("LOCALAWS_LIST_PAGE_SIZE", "100"),
+        help="most model packages of one page of a list, which is filtered after (LOCALAWS_LIST_PAGE_SIZE, 100)",
+    )
+    parser.add_argument(
+        "--model-package-delay",
+        type=float,
+        metavar="SECONDS",
+        default=os.environ.get("LOCALAWS_MODEL_PACKAGE_DELAY_S", "0.5"),
+        help="how long a new model package is InProgress (LOCALAWS_MODEL_PACKAGE_DELAY_S, 0.5)",
+    )
+    parser.add_argument(
+        "--offline-delay-s",
+        type=positive_seconds,
+        default=Config.offline_delay_s,
+        metavar="S",
+        help="from the last put into a feature group until all is in its offline store (%(default)s; AWS: 900)",
+    )
+    parser.add_argument(
+        "--offline-seed",
+        type=int,
+        default=Config.offline_seed,
+        metavar="N",
+        help="order of its partitions (%(default)s)",
+    )
+    parser.add_argument(
+        "--write-units-per-s",
+        type=int,
+        default=Config.write_units_per_s,
+        metavar="N",
+        help="of one record identifier; beyond, puts are throttled (default: %(default)s, as on AWS)",
+    )
     parser.add_argument("--verbose", action="store_true", help="log requests that fail with their traceback")
     return parser.parse_args(arguments)
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def positive_seconds(text: str) -> float:
+    """Seconds, more than none: a store without a delay would hide what AWS shows.
+
+    Raises:
+        ArgumentTypeError: no number above 0.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= OFFLINE_DELAY_MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and up to {OFFLINE_DELAY_MAX_S}")
+    return seconds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,13 +158,28 @@ def _run(options: argparse.Namespace) -> int:
     state = Path(tempfile.mkdtemp(prefix="localaws-")) if temporary else options.state.absolute()
     lock = _lock(state)
     try:
-        world = World(Config(options.port, state, options.jobs_python.absolute(), options.host, options.region))
+        world = World(_config(options, state))
         _serve(world, stopping, "temporary, deleted at the end" if temporary else "kept")
     finally:
         lock.close()
         if temporary:
             shutil.rmtree(state, ignore_errors=True)
     return 0
+
+
+def _config(options: argparse.Namespace, state: Path) -> Config:
+    return Config(
+        options.port,
+        state,
+        options.jobs_python.absolute(),
+        options.host,
+        options.region,
+        list_page_size=options.list_page_size,
+        model_package_delay_s=options.model_package_delay,
+        offline_delay_s=options.offline_delay_s,
+        offline_seed=options.offline_seed,
+        write_units_per_s=options.write_units_per_s,
+    )
 
 
 def _lock(state: Path) -> TextIOWrapper:

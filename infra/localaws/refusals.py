@@ -104,6 +104,21 @@ def error(start_response: StartResponse, what: Asked, status: int, code: str, me
     return [body]
 
 
+_DENIAL_CODES = {"query": "AccessDenied", "ec2": "UnauthorizedOperation", "rest-xml": "AccessDenied"}
+_UNKNOWN_KEY_CODES = {"rest-xml": "InvalidAccessKeyId", "query": "InvalidClientTokenId", "ec2": "AuthFailure"}
+
+
+def denial_code(environ: Environ, what: Asked, code: str) -> str:
+    """How a service calls a refusal of IAM: most say AccessDeniedException, the older ones AccessDenied."""
+    if code == "InvalidClientTokenId":
+        return _UNKNOWN_KEY_CODES.get(what.protocol, "UnrecognizedClientException")
+    if code != "AccessDenied":
+        return code
+    if environ["PATH_INFO"].startswith("/FeatureGroup/"):
+        return "AccessForbidden"
+    return _DENIAL_CODES.get(what.protocol, "AccessDeniedException")
+
+
 Shaped = tuple[list[tuple[str, str]], bytes]
 
 

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any
 
 from infra.localaws import refusals
+from infra.localaws.iam.guard import Denied
 from infra.localaws.refusals import Asked
 from infra.localaws.request_body import BadRequest
 from infra.localaws.world import ACCOUNT_ID, Environ, StartResponse, World
@@ -24,6 +25,7 @@ HEALTH_PATH = "/_localaws/health"
 SERVICES = (
     "infra.localaws.s3",
     "infra.localaws.logs",
+    "infra.localaws.ssm",
     "infra.localaws.sagemaker",
     "infra.localaws.featurestore",
     "infra.localaws.lambdas",
@@ -59,12 +61,14 @@ class Application:
         os.environ.setdefault("AWS_DEFAULT_REGION", self.world.config.region)
         gc.disable()  # importing makes no garbage worth looking for
         try:
+            from infra.localaws.iam import service as iam
             from infra.localaws.moto_app import MotoApplication
             from infra.localaws.snapshot import Snapshots, forget_instances
 
             shutil.rmtree(self.world.work_dir, ignore_errors=True)
             forget_instances()
             self._moto = MotoApplication()
+            self.world.guard = iam.install(self.world)
             for name in SERVICES:
                 import_module(name).install(self.world)
             self._snapshots = Snapshots(self.world)
@@ -102,10 +106,20 @@ class Application:
             text = f"the Host header {environ.get('HTTP_HOST')!r} is not this machine"
             return refusals.error(start_response, what, 403, "AccessDenied", text)
         self._ready.wait()
+        try:
+            self.world.guard.admit(environ)
+        except Denied as denied:
+            return self._denied(environ, start_response, denied)
         for matches, app in self.world.routes:
             if matches(environ):
                 return self._routed(app, environ, start_response)
         return self._control(environ, start_response)
+
+    @staticmethod
+    def _denied(environ: Environ, start_response: StartResponse, denied: Denied) -> Iterable[bytes]:
+        what = refusals.asked(environ)
+        code = refusals.denial_code(environ, what, denied.code)
+        return refusals.error(start_response, what, denied.status, code, denied.message)
 
     def _routed(self, app: Any, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:

@@ -5,7 +5,10 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.localaws.iam.guard import Guard
 
 log = logging.getLogger("localaws")
 
@@ -31,6 +34,16 @@ class Config:
     """The interpreter that stands in for the SageMaker XGBoost container."""
     host: str = "127.0.0.1"
     region: str = "us-east-1"
+    list_page_size: int = 100
+    """Most entries that ListModelPackages looks at for one page, before it filters them."""
+    model_package_delay_s: float = 0.5
+    """How long a new model package is InProgress."""
+    offline_delay_s: float = 1.0
+    """Seconds from the last put into a feature group until all that was put is in its offline store."""
+    offline_seed: int = 0
+    """Decides in which order the partitions of an offline store are written within the delay."""
+    write_units_per_s: int = 500
+    """Write units of one record identifier of a feature group, beyond which puts are throttled."""
 
     @property
     def url(self) -> str:
@@ -55,6 +68,8 @@ class World:
     close_hooks: list[Callable[[], None]] = field(default_factory=list)
     changed: threading.Event = field(default_factory=threading.Event)
     changed_later: threading.Event = field(default_factory=threading.Event)
+    guard: "Guard" = field(init=False)
+    """Decides who may do what; the application sets it before any service is installed."""
     save: Callable[[], None] = lambda: None
     """Write the state to disk now, for what may not be said before it is kept; the application sets it.
 
@@ -99,11 +114,9 @@ class World:
         (self.changed if soon else self.changed_later).set()
 
     def child_environment(self) -> dict[str, str]:
-        """AWS variables for jobs, endpoints and Lambdas: they call local AWS by the standard SDK settings."""
+        """AWS variables for jobs, endpoints and Lambdas, credentials excepted: those are their role's."""
         return {
             "AWS_ENDPOINT_URL": self.config.url,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_REGION": self.config.region,
             "AWS_DEFAULT_REGION": self.config.region,
         }

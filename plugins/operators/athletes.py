@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from include.garmin.document import SourceError, TooManyRequests
+from plugins.operators.denied import is_denied
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ class DataRejected(Exception):
 
 
 FINAL = (SourceError, DataRejected)
-"""Failures that the next try would meet again."""
+"""Failures that the next try would meet again, besides what IAM denies."""
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Outcome:
     def note(self, athlete: str, error: Exception) -> None:
         """Take a failure down."""
         self.failed[athlete] = f"{type(error).__name__}: {error}"[:300]
-        self.retry_helps = self.retry_helps or not isinstance(error, FINAL)
+        self.retry_helps = self.retry_helps or not (isinstance(error, FINAL) or is_denied(error))
 
 
 def for_each(athletes: Sequence[str], work: Callable[[str], str]) -> Outcome:

@@ -1,17 +1,30 @@
 """Which model package is served, which one to go back to, and how."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from include.serving import model_packages
 
 if TYPE_CHECKING:
     from include.settings import Settings
 
 
+PACKAGE_TIMEOUT_S = 600.0
+"""SageMaker completes a package of a group in seconds; after so long something is wrong with it."""
+PACKAGE_POLL_S = 1.0
+DESCRIPTION_LENGTH = 1024
+
+
 class NoPackage(Exception):
     """There is no approved package to serve."""
+
+
+class PackageFailed(Exception):
+    """SageMaker could not complete a registered model package."""
 
 
 class EndpointFailed(Exception):
@@ -35,15 +48,8 @@ def choose_packages(sagemaker: Any, ssm: Any, settings: "Settings", wanted: str 
     Raises:
         NoPackage: none is approved, or the one asked for is not, or was made for other features.
     """
-    approved = [
-        item["ModelPackageArn"]
-        for item in sagemaker.list_model_packages(
-            ModelPackageGroupName=settings.model_package_group,
-            ModelApprovalStatus="Approved",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-        )["ModelPackageSummaryList"]
-    ]
+    found_packages = model_packages.newest_first(sagemaker, settings.model_package_group, status="Approved")
+    approved = [package["ModelPackageArn"] for package in found_packages]
     found = [arn for arn in approved if wanted in (None, arn, arn.rpartition("/")[2])]
     if not found:
         asked = f"package {wanted} of {settings.model_package_group} is not" if wanted else "no package is"
@@ -57,19 +63,58 @@ def choose_packages(sagemaker: Any, ssm: Any, settings: "Settings", wanted: str 
 
 def was_built_since(sagemaker: Any, settings: "Settings", moment: datetime) -> bool:
     """Whether the newest package was registered after `moment`, for the features of now: no others can be served."""
-    newest = sagemaker.list_model_packages(
-        ModelPackageGroupName=settings.model_package_group, SortBy="CreationTime", SortOrder="Descending", MaxResults=1
-    )["ModelPackageSummaryList"]
+    newest = model_packages.newest(sagemaker, settings.model_package_group)
     return (
-        bool(newest)
-        and newest[0]["CreationTime"] > moment
-        and _is_of_these_features(sagemaker, settings, newest[0]["ModelPackageArn"])
+        newest is not None
+        and newest["CreationTime"] > moment
+        and _is_of_these_features(sagemaker, settings, newest["ModelPackageArn"])
     )
 
 
+def champion_model(sagemaker: Any, settings: "Settings") -> str | None:
+    """S3 URI of the model that a new one is compared with: the newest approved one of the features of now."""
+    champion = model_packages.newest_approved(sagemaker, settings.model_package_group, settings.feature_group)
+    return None if champion is None else str(champion["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
+
+
+def decide_package(
+    sagemaker: Any, package: str, *, approved: bool, reasons: str, sleep: Callable[[float], None] = time.sleep
+) -> str:
+    """Approve `package`, or say on it why a person has to decide; returns the description that it got.
+
+    Raises:
+        PackageFailed: SageMaker did not complete the package.
+    """
+    _wait_until_completed(sagemaker, package, sleep)
+    description = one_line(reasons) or ("every bucket is fit to serve" if approved else "no reason given")
+    status = {"ModelApprovalStatus": "Approved"} if approved else {}
+    sagemaker.update_model_package(ModelPackageArn=package, ApprovalDescription=description, **status)
+    return description
+
+
+def one_line(text: str) -> str:
+    """`text` as SageMaker takes a description: no line ends, 1024 characters at most."""
+    return " ".join(text.split())[:DESCRIPTION_LENGTH]
+
+
+def _wait_until_completed(sagemaker: Any, package: str, sleep: Callable[[float], None]) -> None:
+    """SageMaker makes a package in the background, and refuses to approve one that is still in progress."""
+    waited_s = 0.0
+    while True:
+        described = sagemaker.describe_model_package(ModelPackageName=package)
+        status = described["ModelPackageStatus"]
+        if status == "Completed":
+            return
+        if status == "Failed" or waited_s >= PACKAGE_TIMEOUT_S:
+            details = described.get("ModelPackageStatusDetails", {})
+            raise PackageFailed(f"model package {package} is {status} after {waited_s:.0f} s: {details}")
+        sleep(PACKAGE_POLL_S)
+        waited_s += PACKAGE_POLL_S
+
+
 def _is_of_these_features(sagemaker: Any, settings: "Settings", package: str) -> bool:
-    found = sagemaker.describe_model_package(ModelPackageName=package)
-    return bool(found.get("CustomerMetadataProperties", {}).get("feature_group") == settings.feature_group)
+    described = sagemaker.describe_model_package(ModelPackageName=package)
+    return model_packages.feature_group_of(described) == settings.feature_group
 
 
 def _served(ssm: Any, settings: "Settings") -> str | None:

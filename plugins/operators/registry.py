@@ -7,6 +7,13 @@ from airflow.providers.amazon.aws.operators.sagemaker import SageMakerRegisterMo
 
 from plugins.operators.report_link import ReportLink
 
+SERVING_ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    "PIP_NO_BUILD_ISOLATION": "0",
+}
+"""What the container needs to serve our script; the last has it installed without an index (pip's "0" means "on")."""
+
 
 class RegisterModelVersionOperator(SageMakerRegisterModelVersionOperator):
     """Airflow's operator, whose `extras` (metrics, metadata, inference specification) are no templates; the task links

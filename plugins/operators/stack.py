@@ -26,7 +26,7 @@ class StackDeployOperator(BaseOperator):
     The template of `serving` and its parameters are those of the current release.
 
     Args:
-        stack: `data`, `features`, `ml` or `serving`.
+        stack: `data`, `features`, `ml` or `serving`; the stack `access` is for the account's administrator.
 
     Returns the outputs of the stack. A stack that fails is rolled back by CloudFormation; the task fails with the
     reason of the first resource that did.
@@ -48,7 +48,7 @@ class StackDeployOperator(BaseOperator):
             context=context,
             operator=self,
             region_name=settings().region,
-            aws_partition="aws",
+            aws_partition=settings().partition,
             stack_name=settings().stack(self.stack),
         )
         return project.deploy(client, settings(), self.stack, on_progress=self.log.info).outputs

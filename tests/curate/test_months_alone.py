@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from garmin_documents import activity, curated, known, stored
 
-from include.curate import Tables, context_start, curate, read_tables, write_tables
+from include.curate import Tables, context_start, curate, days_start, read_tables, write_tables
 from include.curate.months import CONTEXT_MONTHS, NO_MONTH, month_of, months_before
 from include.curate.store import csv_by_month
 from include.garmin import RawDocument, StoredDocument, open_source
@@ -144,6 +144,21 @@ def test_the_day_from_which_documents_are_needed_lies_a_year_and_a_week_before_t
     assert month_of("2025-05-17") == "2025-05" < month_of(None) == NO_MONTH
 
 
+def test_a_daily_run_reads_of_the_days_no_more_than_the_month_and_a_week(s3: Any, bucket: str) -> None:
+    today = date(2026, 1, 25)
+    source = open_source("synthetic:athletes=1,years=2", today)
+    for first in (date(2025, 9, 1) + timedelta(days=30 * n) for n in range(5)):  # so short a time comes day by day
+        documents = source.fetch("athlete-01", first, min(first + timedelta(days=29), today))
+        write_raw(s3, bucket, "athlete-01", documents, datetime.combine(today, datetime.min.time(), UTC))
+    since = date(2026, 1, 22)
+    read = list(read_raw(s3, bucket, "athlete-01", context_start(since), days_start(since)))
+    every = list(read_raw(s3, bucket, "athlete-01", context_start(since)))
+    assert min(document.last_day for document in read if document.kind == "sleep") == date(2025, 12, 25)
+    assert min(document.last_day for document in read if document.kind == "activity_list") < date(2025, 9, 10)
+    assert len(read) < len(every) / 2
+    assert _months(curate(read, since)) == _months(curate(every, since))
+
+
 def test_tables_of_some_months_rewrite_these_alone(s3: Any, bucket: str) -> None:
     pages = [_page([activity(n, day=f"2025-0{n}-01")], date(2025, n, 1)) for n in (3, 4, 5)]
     write_tables(s3, bucket, "ann", curate(pages))
@@ -178,7 +193,7 @@ def test_rows_without_a_day_stay_until_they_are_told_anew(s3: Any, bucket: str) 
 def test_day_by_day_writes_the_bytes_of_a_rebuild(s3: Any, bucket: str) -> None:
     def run(documents: Iterator[RawDocument], today: date, since: date | None) -> None:
         write_raw(s3, bucket, "athlete-02", documents, datetime.combine(today, datetime.min.time(), UTC))
-        read = read_raw(s3, bucket, "athlete-02", since and context_start(since))
+        read = read_raw(s3, bucket, "athlete-02", *((context_start(since), days_start(since)) if since else ()))
         write_tables(s3, bucket, "athlete-02", curate(read, since))
 
     def written() -> dict[str, bytes]:

@@ -10,8 +10,11 @@ from include.settings import Settings
 from plugins.operators.packages import (
     EndpointFailed,
     NoPackage,
+    PackageFailed,
     Packages,
+    champion_model,
     choose_packages,
+    decide_package,
     endpoint_serves,
     reject_and_restore,
     was_built_since,
@@ -26,22 +29,41 @@ def arn(version: int) -> str:
 
 
 class SageMaker:
-    def __init__(self, *approved: int, of_other_features: tuple[int, ...] = ()) -> None:
-        self.approved = approved
+    """A registry whose lists have pages of one package each, filtered after they were cut as SageMaker does."""
+
+    def __init__(
+        self,
+        *approved: int,
+        rejected: tuple[int, ...] = (),
+        of_other_features: tuple[int, ...] = (),
+        statuses: tuple[str, ...] = ("Completed",),
+    ) -> None:
+        self.versions = [*((version, "Rejected") for version in rejected), *((it, "Approved") for it in approved)]
         self.others = [arn(version) for version in of_other_features]
+        self.statuses = list(statuses)
         self.updated: list[dict[str, Any]] = []
 
-    def list_model_packages(self, ModelApprovalStatus: str = "Approved", **_: Any) -> dict[str, Any]:
-        assert ModelApprovalStatus == "Approved"
-        return {
-            "ModelPackageSummaryList": [
-                {"ModelPackageArn": arn(version), "CreationTime": NOW - timedelta(days=1)} for version in self.approved
-            ]
-        }
+    def list_model_packages(
+        self, ModelApprovalStatus: str | None = None, NextToken: str = "0", MaxResults: int = 0, **_: Any
+    ) -> dict[str, Any]:
+        assert MaxResults == 100
+        position = int(NextToken)
+        page = [
+            {"ModelPackageArn": arn(version), "CreationTime": NOW - timedelta(days=1)}
+            for version, status in self.versions[position : position + 1]
+            if ModelApprovalStatus in (None, status)
+        ]
+        more = {"NextToken": str(position + 1)} if position + 1 < len(self.versions) else {}
+        return {"ModelPackageSummaryList": page, **more}
 
     def describe_model_package(self, ModelPackageName: str) -> dict[str, Any]:
         group = "garmin-forecast-athlete-day-v1" if ModelPackageName in self.others else SETTINGS.feature_group
-        return {"CustomerMetadataProperties": {"feature_group": group}}
+        return {
+            "ModelPackageArn": ModelPackageName,
+            "ModelPackageStatus": self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0],
+            "CustomerMetadataProperties": {"feature_group": group},
+            "InferenceSpecification": {"Containers": [{"ModelDataUrl": f"s3://b/{ModelPackageName[-1]}.tar.gz"}]},
+        }
 
     def update_model_package(self, **request: Any) -> None:
         self.updated.append(request)
@@ -111,6 +133,47 @@ def test_a_package_of_other_features_is_neither_served_nor_gone_back_to() -> Non
     assert choose_packages(SageMaker(3, 2, of_other_features=(3,)), Ssm(3), SETTINGS, None) == Packages(arn(2), None)
     with pytest.raises(NoPackage, match=r"vo2max/2 was made for other features .*: run model_build first"):
         choose_packages(SageMaker(3, 2, of_other_features=(2,)), Ssm(None), SETTINGS, "2")
+
+
+def test_an_approved_package_behind_newer_rejected_ones_is_found() -> None:
+    registry = SageMaker(2, 1, rejected=(4, 3))
+    assert choose_packages(registry, Ssm(None), SETTINGS, None) == Packages(arn(2), arn(1))
+    assert champion_model(registry, SETTINGS) == "s3://b/2.tar.gz"
+
+
+def test_a_new_model_is_compared_with_the_approved_one_of_the_same_features() -> None:
+    assert champion_model(SageMaker(3, 2, of_other_features=(3,)), SETTINGS) == "s3://b/2.tar.gz"
+    assert champion_model(SageMaker(rejected=(1,)), SETTINGS) is None
+
+
+def test_a_package_is_approved_once_it_is_completed() -> None:
+    registry, waits = SageMaker(1, statuses=("Pending", "InProgress", "Completed")), []
+    decide_package(registry, arn(1), approved=True, reasons="", sleep=waits.append)
+    assert len(waits) == 2
+    assert registry.updated == [
+        {
+            "ModelPackageArn": arn(1),
+            "ModelApprovalStatus": "Approved",
+            "ApprovalDescription": "every bucket is fit to serve",
+        }
+    ]
+
+
+def test_what_a_person_has_to_decide_is_said_in_one_line() -> None:
+    registry = SageMaker(1)
+    decide_package(registry, arn(1), approved=False, reasons="leak: train\n  has targets\r\n" + "x" * 2000)
+    assert list(registry.updated[0]) == ["ModelPackageArn", "ApprovalDescription"]
+    description = registry.updated[0]["ApprovalDescription"]
+    assert description.startswith("leak: train has targets x")
+    assert len(description) == 1024
+
+
+@pytest.mark.parametrize("status", ["Failed", "InProgress"])
+def test_a_package_that_is_not_completed_is_not_approved(status: str) -> None:
+    registry = SageMaker(1, statuses=(status,))
+    with pytest.raises(PackageFailed, match=f"is {status}"):
+        decide_package(registry, arn(1), approved=True, reasons="", sleep=lambda _: None)
+    assert registry.updated == []
 
 
 def test_a_build_is_recent_only_if_it_was_made_for_the_features_of_now() -> None:

@@ -1,6 +1,6 @@
 """Requests are checked by botocore against SageMaker's own model."""
 
-import json
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -8,7 +8,8 @@ import pytest
 from botocore.validate import ParamValidator
 
 from dags.build import model_build
-from plugins.operators.sagemaker_jobs import processing_job, training_job
+from include.settings import Settings
+from plugins.operators.sagemaker_jobs import JobPlatform, processing_job, training_job
 
 
 def faults(operation: str, request: dict[str, Any]) -> str:
@@ -17,18 +18,27 @@ def faults(operation: str, request: dict[str, Any]) -> str:
     return ParamValidator().validate(request, shape).generate_report()
 
 
-COMMON = {
-    "image": "i",
-    "role_arn": "arn:aws:iam::123456789012:role/garmin-forecast-sagemaker",
-    "instance_type": "ml.m5.large",
-}
+PLATFORM = JobPlatform("i", "arn:aws:iam::123456789012:role/garmin-forecast-sagemaker", "ml.m5.large")
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+PRIVATE = replace(PLATFORM, subnets=("subnet-1",), security_groups=("sg-1",), kms_key_arn=KEY, instance_count=2)
+
+
+def processing_request(platform: JobPlatform = PLATFORM) -> dict[str, Any]:
+    return processing_job(
+        "p-1", "include.jobs.preprocess", platform, arguments=["--as-of", "x"],
+        inputs={"code": "s3://b/code/", "offline": "s3://b/f/"}, outputs={"dataset": "s3://b/d/"},
+    )  # fmt: skip
+
+
+def training_request(platform: JobPlatform = PLATFORM) -> dict[str, Any]:
+    return training_job(
+        "t-1", "include.jobs.train", platform, channels={"code": "s3://b/code/", "train": "s3://b/train.csv"},
+        output_uri="s3://b/m/", metrics={"crps": "crps=([0-9.]+)"}, hyperparameters={"seed": "7"},
+    )  # fmt: skip
 
 
 def test_a_processing_request_is_what_sagemaker_takes() -> None:
-    request = processing_job(
-        "p-1", "include.jobs.preprocess", **COMMON, arguments=["--as-of", "x"],
-        inputs={"code": "s3://b/code/", "offline": "s3://b/f/"}, outputs={"dataset": "s3://b/d/"},
-    )  # fmt: skip
+    request = processing_request()
     assert faults("CreateProcessingJob", request) == ""
     assert request["AppSpecification"]["ContainerEntrypoint"] == ["python3", "-m", "include.jobs.preprocess"]
     assert [i["S3Input"]["LocalPath"] for i in request["ProcessingInputs"]] == [
@@ -38,21 +48,44 @@ def test_a_processing_request_is_what_sagemaker_takes() -> None:
 
 
 def test_a_job_without_arguments_names_none() -> None:
-    request = processing_job("p-1", "m", **COMMON, arguments=[], inputs={}, outputs={})
+    request = processing_job("p-1", "m", PLATFORM, arguments=[], inputs={}, outputs={})
     assert "ContainerArguments" not in request["AppSpecification"]  # SageMaker takes no empty list
 
 
 def test_a_training_request_is_what_sagemaker_takes() -> None:
-    request = training_job(
-        "t-1", "include.jobs.train", **COMMON, source_uri="s3://b/s.tar.gz", channels={"train": "s3://b/train.csv"},
-        output_uri="s3://b/m/", metrics={"crps": "crps=([0-9.]+)"}, hyperparameters={"seed": 7},
-    )  # fmt: skip
+    request = training_request()
     assert faults("CreateTrainingJob", request) == ""
-    assert {name: json.loads(value) for name, value in request["HyperParameters"].items()} == {
-        "sagemaker_program": "include.jobs.train",
-        "sagemaker_submit_directory": "s3://b/s.tar.gz",
-        "seed": 7,
-    }
+    assert request["AlgorithmSpecification"]["ContainerEntrypoint"] == ["python3", "-m", "include.jobs.train"]
+    assert request["Environment"]["PYTHONPATH"] == "/opt/ml/input/data/code"
+    assert request["HyperParameters"] == {"seed": "7"}, "no script mode: it needs a network"
+
+
+def test_jobs_have_no_network() -> None:
+    assert processing_request()["NetworkConfig"] == {"EnableNetworkIsolation": True}
+    assert training_request()["EnableNetworkIsolation"] is True
+    dag = model_build()
+    assert dag.get_task("preprocess").config["NetworkConfig"]["EnableNetworkIsolation"] is True
+    assert dag.get_task("train").config["EnableNetworkIsolation"] is True
+
+
+def test_a_private_deployment_keeps_its_jobs_in_its_network_and_encrypts_with_its_key() -> None:
+    processing, training = processing_request(PRIVATE), training_request(PRIVATE)
+    assert faults("CreateProcessingJob", processing) == faults("CreateTrainingJob", training) == ""
+    vpc = {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    assert processing["NetworkConfig"]["VpcConfig"] == training["VpcConfig"] == vpc
+    assert processing["NetworkConfig"]["EnableInterContainerTrafficEncryption"] is True
+    assert training["EnableInterContainerTrafficEncryption"] is True
+    assert processing["ProcessingOutputConfig"]["KmsKeyId"] == training["OutputDataConfig"]["KmsKeyId"] == KEY
+    assert processing["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == KEY
+    assert training["ResourceConfig"]["VolumeKmsKeyId"] == KEY
+
+
+def test_the_platform_is_that_of_the_settings() -> None:
+    settings = Settings(account_id="123456789012", job_subnets="subnet-1, subnet-2", job_security_groups="sg-1")
+    platform = JobPlatform.of_settings(settings)
+    assert platform.subnets == ("subnet-1", "subnet-2")
+    assert platform.security_groups == ("sg-1",)
+    assert JobPlatform.of_settings(Settings(account_id="123456789012")).vpc == {}
 
 
 def test_job_names_are_short_enough_and_differ_by_try() -> None:
@@ -78,3 +111,5 @@ def test_registry_metadata_keeps_to_the_signs_that_sagemaker_takes(served_by: st
     assert set(metadata) == {"dataset_version", "model_version", "feature_group", "git_commit", "served_by", "report"}
     assert re.fullmatch(signs, metadata["report"].replace("{{ ti.xcom_pull('plan')['version'] }}", "20261123t235900z"))
     assert faults("CreateModelPackage", extras) == ""
+    container = extras["InferenceSpecification"]["Containers"][0]
+    assert container["Environment"]["PIP_NO_BUILD_ISOLATION"] == "0", "the script is installed without a network"

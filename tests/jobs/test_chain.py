@@ -17,7 +17,7 @@ from include.deploy.redaction import evaluation_without
 from include.features.schema import NAMES
 from include.forecast.dataset import read_manifest
 from include.jobs.archive import pack, unpack
-from include.jobs.errors import JobError
+from include.jobs.errors import JobError, run
 from include.jobs.evaluate import evaluate
 from include.jobs.preprocess import as_of_time, preprocess
 from include.jobs.train import train
@@ -107,10 +107,8 @@ def test_rows_written_after_the_as_of_time_do_not_change_a_dataset(make_features
     late["write_time"] = late["api_invocation_time"] = pd.Timestamp("2026-03-01T00:00:00Z")
     late.to_parquet(offline / "late.parquet", index=False)
     preprocess(offline, tmp_path / "after", AS_OF, "v1")
-    for name in ("train.csv", "calibration.csv", "test.csv"):
+    for name in ("train.csv", "calibration.csv", "test.csv", "manifest.json"):
         assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes()
-    digests = [read_manifest(tmp_path / name)["inputs"]["feature_rows_sha256"] for name in ("before", "after")]
-    assert digests[0] == digests[1]
 
 
 def test_one_athlete_with_few_readings_is_still_served(make_features, write_offline, tmp_path):
@@ -247,7 +245,7 @@ def test_as_of_times():
 
 
 def run_module(tmp_path, *arguments, **more):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ML_OUTPUT_DIR": str(tmp_path / "ml"), **more}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ML_DIR": str(tmp_path), **more}
     return subprocess.run(
         [sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -256,37 +254,50 @@ def run_module(tmp_path, *arguments, **more):
 def test_jobs_run_as_sagemaker_runs_them(make_features, write_offline, tmp_path):
     processing = tmp_path / "processing"
     write_offline(processing / "input/offline", make_features(athletes=5, days=500))
-    where = {"PROCESSING_DIR": str(processing)}
-    done = run_module(
-        tmp_path, "-m", "include.jobs.preprocess", "--as-of", "2026-01-02", "--dataset-version", "v", **where
-    )
+    done = run_module(tmp_path, "-m", "include.jobs.preprocess", "--as-of", "2026-01-02", "--dataset-version", "v")
     assert done.returncode == 0, done.stderr
     dataset = processing / "output/dataset"
-    done = run_module(
-        tmp_path, "include/jobs/train.py", "--seed", "3", "--dataset_version", "v", "--unknown", "1",
-        SM_CHANNEL_TRAIN=str(dataset), SM_CHANNEL_CALIBRATION=str(dataset), SM_MODEL_DIR=str(tmp_path / "model"),
-    )  # fmt: skip
+    (tmp_path / "input/config").mkdir(parents=True)
+    given = {"seed": "3", "dataset_version": "v", "model_version": "m", "unknown": "1"}
+    (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(given))
+    (tmp_path / "input/data").mkdir()
+    for channel in ("train", "calibration"):
+        (tmp_path / "input/data" / channel).symlink_to(dataset)
+    done = run_module(tmp_path, "-m", "include.jobs.train")
     assert done.returncode == 0, done.stderr
     assert re.search(r"validation:crps=([0-9\.]+);", done.stdout)
     (processing / "input/dataset").symlink_to(dataset)
     pack(tmp_path / "model", processing / "input/model/model.tar.gz")
-    done = run_module(tmp_path, "-m", "include.jobs.evaluate", **where)
+    about = json.loads((tmp_path / "model/forecaster.json").read_text())
+    assert (about["about"]["dataset_version"], about["about"]["model_version"]) == ("v", "m")
+    done = run_module(tmp_path, "-m", "include.jobs.evaluate")
     assert done.returncode == 0, done.stderr
     assert "gate: " in done.stdout
     assert (processing / "output/report/evaluation.json").exists()
-    assert not (tmp_path / "ml/failure").exists()
+    assert not (tmp_path / "output").exists()
 
 
-def test_a_failed_job_leaves_its_reason(tmp_path):
-    done = run_module(
-        tmp_path, "-m", "include.jobs.preprocess", "--as-of", "2026-01-02", "--dataset-version", "v",
-        PROCESSING_DIR=str(tmp_path),
-    )  # fmt: skip
+def test_a_failed_job_leaves_its_reason_where_sagemaker_reads_it(tmp_path):
+    """`failure` is read after training, `message` after processing."""
+    done = run_module(tmp_path, "-m", "include.jobs.preprocess", "--as-of", "2026-01-02", "--dataset-version", "v")
     assert done.returncode == 1
-    assert "run garmin_ingest first" in (tmp_path / "ml/failure").read_text()
-    done = run_module(tmp_path, "include/jobs/train.py")
+    for name in ("failure", "message"):
+        assert "run garmin_ingest first" in (tmp_path / "output" / name).read_text()
+    done = run_module(tmp_path, "-m", "include.jobs.train")
     assert done.returncode == 1
-    assert (tmp_path / "ml/failure").read_text() == "the training job has no channel train and no channel calibration"
+    for name in ("failure", "message"):
+        reason = (tmp_path / "output" / name).read_text()
+        assert reason == "the training job has no channel train and no channel calibration"
+
+
+def test_a_long_reason_is_cut_between_characters(tmp_path, monkeypatch):
+    monkeypatch.setenv("ML_DIR", str(tmp_path))
+
+    def job():
+        raise JobError("é" * 600 + "x")
+
+    assert run(job) == 1
+    assert (tmp_path / "output/message").read_text() == "é" * 512
 
 
 def test_the_artifact_serves_on_its_own(make_features, write_offline, tmp_path):
@@ -299,7 +310,7 @@ def test_the_artifact_serves_on_its_own(make_features, write_offline, tmp_path):
         "import sys, json, inference\n"
         "model = inference.model_fn(sys.argv[1])\n"
         "body = json.dumps({'instances': [{'features': dict.fromkeys(json.loads(sys.argv[2]), 1.0), 'horizons': [42]}]})\n"
-        "print(inference.output_fn(inference.predict_fn(inference.input_fn(body), model)))\n"
+        "print(inference.output_fn(inference.predict_fn(inference.input_fn(body), model))[0])\n"
         "assert not {'pandas', 'pyarrow'} & set(sys.modules)\n"
         "assert inference.__file__.startswith(sys.argv[1])\n"
     )

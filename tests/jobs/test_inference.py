@@ -34,7 +34,9 @@ def model(make_features, tmp_path_factory):
 
 def ask(model, *instances):
     body = json.dumps({"instances": list(instances)})
-    return json.loads(inference.output_fn(inference.predict_fn(inference.input_fn(body), model)))
+    text, content_type = inference.output_fn(inference.predict_fn(inference.input_fn(body), model))
+    assert content_type == "application/json"
+    return json.loads(text)
 
 
 def test_an_answer_for_each_day_says_who_gave_it(model):
@@ -87,30 +89,41 @@ def test_without_a_gate_persistence_answers(make_features, tmp_path):
 def test_wrong_features_are_refused_by_name(features, words):
     body = json.dumps({"instances": [{"features": FEATURES | features, "horizons": [1]}]})
     with pytest.raises(ValueError, match=words):
-        inference.input_fn(body)
+        inference.read_instances(body)
 
 
 @pytest.mark.parametrize("horizons", [[], [0], [43], [1.5], ["1"], [True], None, 7])
 def test_wrong_horizons_are_refused(horizons):
     body = json.dumps({"instances": [{"features": FEATURES, "horizons": horizons}]})
     with pytest.raises(ValueError, match="whole days from 1 to 42"):
-        inference.input_fn(body)
+        inference.read_instances(body)
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"instances": []}', '{"instances": [3]}', '{"instances": {"a": 1}}'])
 def test_a_request_of_another_shape_is_refused(body):
     with pytest.raises(ValueError, match=r"JSON|instances|instance 0"):
-        inference.input_fn(body)
+        inference.read_instances(body)
 
 
 def test_content_types():
     good = json.dumps({"instances": [{"features": FEATURES, "horizons": [1]}]})
     assert len(inference.input_fn(good.encode(), "application/json; charset=utf-8")) == 1
     with pytest.raises(ValueError, match="text/csv"):
-        inference.input_fn("1,2", "text/csv")
-    assert inference.output_fn({}, "*/*") == "{}"
-    with pytest.raises(ValueError, match="text/csv"):
-        inference.output_fn({}, "text/csv")
+        inference.read_instances("1,2", "text/csv")
+    assert inference.output_fn({}, "*/*") == ("{}", "application/json")
+
+
+def test_what_cannot_be_read_is_answered_with_the_reason(model):
+    assert ask(model, {"features": FEATURES | {"pace": 4.0}, "horizons": [1]}) == {
+        "error": {
+            "status": 400,
+            "title": "The request cannot be read",
+            "detail": "instance 0: features: unknown feature 'pace'",
+        }
+    }
+    text, content_type = inference.output_fn({}, "text/csv")
+    assert content_type == "application/json"
+    assert json.loads(text)["error"]["status"] == 406
 
 
 def test_a_plan_is_answered_with_its_difference_to_as_usual(model):
@@ -130,7 +143,7 @@ def test_a_plan_is_answered_with_its_difference_to_as_usual(model):
 def test_a_plan_that_makes_no_sense_is_refused(plan):
     body = json.dumps({"instances": [{"features": FEATURES, "horizons": [1], "weekly_load": plan}]})
     with pytest.raises(ValueError, match="instance 0: weekly_load"):
-        inference.input_fn(body)
+        inference.read_instances(body)
 
 
 def test_the_order_of_features_does_not_matter_but_a_missing_one_is_named(model):
@@ -139,4 +152,4 @@ def test_the_order_of_features_does_not_matter_but_a_missing_one_is_named(model)
     short = {name: value for name, value in FEATURES.items() if name not in ("readings", "vo2max_last")}
     body = json.dumps({"instances": [{"features": short, "horizons": [1]}]})
     with pytest.raises(ValueError, match="vo2max_last is missing; readings is missing"):
-        inference.input_fn(body)
+        inference.read_instances(body)

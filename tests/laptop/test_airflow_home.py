@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from include.settings import Settings
 from infra.laptop import airflow_home
 from infra.laptop.options import ROOT, Options
 from infra.laptop.processes import airflow_components, local_aws
@@ -56,6 +57,13 @@ def test_settings_of_the_users_own_airflow_and_aws_do_not_leak_in(options: Optio
     assert made["PATH"].startswith(str(options.airflow_bin))
 
 
+def test_the_laptops_own_load_is_not_throttled(options: Options) -> None:
+    made = airflow_home.environment(options, date(2026, 1, 1), {})
+    names = [name for name in Settings.model_fields if name.startswith("api_")]
+    assert len(names) == 5
+    assert all(int(made[f"GFF_{name.upper()}"]) >= 5000 for name in names)
+
+
 def test_only_this_machine_is_listened_to(options: Options) -> None:
     made = airflow_home.environment(options, date(2026, 1, 1), {})
     assert made["AIRFLOW__API__HOST"] == "127.0.0.1"
@@ -66,6 +74,13 @@ def test_only_this_machine_is_listened_to(options: Options) -> None:
 def test_local_aws_is_not_told_of_itself(options: Options) -> None:
     made = airflow_home.environment(options, date(2026, 1, 1), {})
     assert "AWS_ENDPOINT_URL" not in local_aws(options, made).environment
+
+
+def test_a_build_waits_longer_than_the_offline_store_lags(options: Options) -> None:
+    command = local_aws(options, {}).command
+    delay_s = float(command[command.index("--offline-delay-s") + 1])
+    waits_s = float(airflow_home.environment(options, date(2026, 1, 1), {})["GFF_OFFLINE_STORE_LAG_S"])
+    assert 0 < delay_s < waits_s
 
 
 def test_airflow_imports_the_project_from_its_dags_folder_alone_as_on_mwaa(options: Options) -> None:

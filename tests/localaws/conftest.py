@@ -36,8 +36,9 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
 class LocalAws:
     """A running server and boto3 clients for it."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *options: str) -> None:
         self.state = state
+        self.options = options
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -47,7 +48,7 @@ class LocalAws:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "infra.localaws", "--port", str(self.port), "--state", str(self.state)]
-        self.process = subprocess.Popen([*command, "--jobs-python", str(JOBS_PYTHON)], cwd=ROOT)
+        self.process = subprocess.Popen([*command, "--jobs-python", str(JOBS_PYTHON), *self.options], cwd=ROOT)
         wait_for_port(self.port, self.process)
 
     def stop(self) -> None:

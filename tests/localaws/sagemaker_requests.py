@@ -1,15 +1,26 @@
 """Requests and small scripts that the SageMaker tests send."""
 
 import io
-import json
 import tarfile
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
+
+from infra.localaws.sagemaker import opt_ml
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 ROLE = "arn:aws:iam::123456789012:role/garmin-forecast-sagemaker"
 BUCKET = "sagemaker-tests"
 FAST = {"Delay": 1, "MaxAttempts": 60}
+CONNECT = "import socket; socket.create_connection(('127.0.0.1', {port}), 5).close()"
+"""A script that reaches local AWS over TCP, or fails."""
+
+
+def need_network_namespaces() -> None:
+    """Skip where this machine denies them: isolation is then said to be missing, and not enforced."""
+    if not opt_ml.can_isolate():
+        pytest.skip(opt_ml.NETWORK_SHARED)
 
 
 def tar_gz(files: Mapping[str, str | bytes]) -> bytes:
@@ -30,19 +41,17 @@ def make_bucket(localaws: Any) -> Any:
 
 
 def training_request(name: str, localaws: Any, script: str, **changes: Any) -> dict[str, Any]:
-    """A training job that runs `script` as train.py; the code is uploaded first."""
-    key = f"code/{name}/sourcedir.tar.gz"
-    localaws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=tar_gz({"train.py": script}))
-    hyperparameters = {
-        "sagemaker_program": json.dumps("train.py"),
-        "sagemaker_submit_directory": json.dumps(f"s3://{BUCKET}/{key}"),
-        **changes.pop("hyperparameters", {}),
-    }
+    """A training job that runs `script` as train.py of a channel `code`; the code is uploaded first."""
+    localaws.client("s3").put_object(Bucket=BUCKET, Key=f"code/{name}/train.py", Body=script.encode())
     return {
         "TrainingJobName": name,
         "RoleArn": ROLE,
-        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-        "HyperParameters": hyperparameters,
+        "AlgorithmSpecification": {
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": ["python3", "-u", "/opt/ml/input/data/code/train.py"],
+        },
+        "InputDataConfig": [channel("code", f"code/{name}/"), *changes.pop("channels", [])],
         "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10},
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},

@@ -286,6 +286,76 @@ def test_quota(localaws: LocalAws, guarded: Api) -> None:
     assert guarded.request("GET", "/athletes", X_Api_Key=value)[::2] == (429, {"message": "Limit Exceeded"})
 
 
+def test_a_stages_throttle_counts_all_callers_of_a_method_and_needs_no_key(
+    localaws: LocalAws, function_arn: str
+) -> None:
+    methods = {"get": integration(function_arn), "post": integration(function_arn)}
+    api = deploy(localaws, document(function_arn, {"/athletes": methods}))
+    settings = [("rateLimit", "2"), ("burstLimit", "3")]
+    localaws.client("apigateway").update_stage(
+        restApiId=api.id,
+        stageName="prod",
+        patchOperations=[{"op": "replace", "path": f"/*/*/throttling/{n}", "value": v} for n, v in settings],
+    )
+    statuses = [api.request("GET", "/athletes")[0] for _ in range(8)]
+    assert statuses[:3] == [200, 200, 200] and 429 in statuses[3:]
+    assert api.request("POST", "/athletes")[0] == 200, "each method by itself"
+    time.sleep(0.6)
+    assert api.request("GET", "/athletes")[0] == 200
+
+
+LOG_FORMAT = (
+    '{"id": "$context.requestId", "resource": "$context.resourcePath", "status": "$context.status", '
+    '"key": "$context.identity.apiKeyId", "error": "$context.error.responseType", "ms": "$context.responseLatency"}'
+)
+
+
+def test_an_access_log_needs_the_accounts_role(localaws: LocalAws, function_arn: str) -> None:
+    api = deploy(localaws, document(function_arn))
+    client = localaws.client("apigateway")
+    client.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": ""}])
+    with pytest.raises(ClientError, match="CloudWatch Logs role ARN must be set in account settings") as error:
+        log_to(localaws, api, "/access/none")
+    assert error.value.response["Error"]["Code"] == "BadRequestException"
+
+
+def log_to(localaws: LocalAws, api: Api, group: str) -> None:
+    settings = {"destinationArn": f"arn:aws:logs:us-east-1:123456789012:log-group:{group}", "format": LOG_FORMAT}
+    localaws.client("apigateway").update_stage(
+        restApiId=api.id,
+        stageName="prod",
+        patchOperations=[
+            {"op": "replace", "path": f"/accessLogSettings/{name}", "value": value} for name, value in settings.items()
+        ],
+    )
+
+
+def test_an_access_log_has_a_line_a_request_in_the_stages_format(localaws: LocalAws, function_arn: str) -> None:
+    operation = {"security": [{"key": []}], **integration(function_arn)}
+    api = deploy(localaws, document(function_arn, {"/athletes/{id}": {"get": operation}}))
+    value = with_key(localaws, api, "logged")
+    role = "arn:aws:iam::123456789012:role/api"
+    localaws.client("apigateway").update_account(
+        patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
+    )
+    log_to(localaws, api, "/access/log")
+    assert api.request("GET", "/athletes/anna", X_Api_Key=value)[0] == 200
+    assert api.request("GET", "/athletes/anna")[0] == 403
+    logs, deadline = localaws.client("logs"), time.monotonic() + 5
+    lines: list[Any] = []
+    while len(lines) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        try:
+            events = logs.filter_log_events(logGroupName="/access/log")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            continue
+        lines = [json.loads(event["message"]) for event in events]
+    answered, refused = lines
+    assert (answered["resource"], answered["status"], answered["error"]) == ("/athletes/{id}", "200", "-")
+    assert answered["key"] not in ("-", value) and answered["ms"].isdigit()
+    assert (refused["status"], refused["key"], refused["error"]) == ("403", "-", "INVALID_API_KEY")
+
+
 @pytest.fixture(scope="module")
 def strict(localaws: LocalAws, function_arn: str) -> Api:
     plan = {
@@ -420,6 +490,8 @@ def test_stage_variables(localaws: LocalAws, function_arn: str) -> None:
         {"paths": {"/": {"get": {}}}},
         {"paths": {"/": {"get": {"security": [{"nobody": []}]}}}},
         {"x-amazon-apigateway-request-validator": "unknown"},
+        {"paths": {"/": {"get": integration("a:lambda:path/functions/f/invocations", timeoutInMillis=29_001)}}},
+        {"paths": {"/": {"get": integration("a:lambda:path/functions/f/invocations", timeoutInMillis=49)}}},
     ],
 )
 def test_a_document_that_would_not_work_is_refused(

@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.localaws.sagemaker_requests import BUCKET, FAST, IMAGE, ROLE, make_bucket, tar_gz, wait_until
+from tests.localaws.sagemaker_requests import (
+    BUCKET,
+    FAST,
+    IMAGE,
+    ROLE,
+    log_lines,
+    make_bucket,
+    need_network_namespaces,
+    tar_gz,
+    wait_until,
+)
 
 SCRIPT = """
 import json, os
@@ -31,7 +41,19 @@ def predict_fn(values, factor):
 
 def output_fn(prediction, accept):
     print('answering', flush=True)
-    return json.dumps(prediction)
+    return json.dumps(prediction), 'application/json'
+"""
+ECHO = """
+def model_fn(model_dir):
+    return 1
+def transform_fn(model, data, content_type, accept):
+    if data == b'connect':
+        import socket
+        try:
+            socket.create_connection(('127.0.0.1', 1), 5)
+        except OSError as error:
+            return error.strerror, accept
+    return data.decode() if content_type == 'text/plain' else (data, 'application/json')
 """
 
 
@@ -42,6 +64,7 @@ def sagemaker(localaws: Any) -> Iterator[Any]:
         s3.put_object(Bucket=BUCKET, Key=f"{name}.tar.gz", Body=tar_gz({"factor": factor, "code/inference.py": SCRIPT}))
     broken = {"factor": "2", "code/inference.py": "raise RuntimeError('no such booster')"}
     s3.put_object(Bucket=BUCKET, Key="broken.tar.gz", Body=tar_gz(broken))
+    s3.put_object(Bucket=BUCKET, Key="echo.tar.gz", Body=tar_gz({"code/inference.py": ECHO}))
     client = localaws.client("sagemaker")
     for name in ("double", "triple", "broken"):
         make_model(client, name)
@@ -56,10 +79,21 @@ def sagemaker(localaws: Any) -> Iterator[Any]:
     yield client
 
 
-def make_model(client: Any, name: str) -> None:
-    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{name}.tar.gz", "Environment": environment}
-    client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+def make_model(
+    client: Any, name: str, archive: str = "", environment: dict[str, str] | None = None, **more: Any
+) -> None:
+    script = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    container = {
+        "Image": IMAGE,
+        "ModelDataUrl": f"s3://{BUCKET}/{archive or name}.tar.gz",
+        "Environment": script | (environment or {}),
+    }
+    client.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, **more)
+
+
+def make_config(client: Any, name: str) -> None:
+    variant = {"VariantName": "A", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
 
 
 def start(client: Any, name: str, config: str) -> None:
@@ -98,8 +132,6 @@ def test_an_endpoint_answers_from_its_artifact_and_is_gone_after_delete(
 
 
 def test_what_the_script_prints_is_in_the_endpoint_s_log(localaws: Any, sagemaker: Any) -> None:
-    from sagemaker_requests import log_lines
-
     start(sagemaker, "logged", "double")
     ask(localaws, "logged", [1])
 
@@ -108,18 +140,81 @@ def test_what_the_script_prints_is_in_the_endpoint_s_log(localaws: Any, sagemake
     assert "loading from /opt/ml/model" in lines
 
 
-def test_a_model_that_does_not_load_fails_with_its_reason(sagemaker: Any) -> None:
+UNHEALTHY = (
+    "The primary container for production variant {} did not pass the ping health check. "
+    "Please check CloudWatch logs for this endpoint."
+)
+
+
+def failure_reason(client: Any, name: str) -> str:
+    """The FailureReason of an endpoint that is expected to fail."""
+    described = wait_until(
+        lambda: (it := client.describe_endpoint(EndpointName=name))["EndpointStatus"] == "Failed" and it
+    )
+    return str(described["FailureReason"])
+
+
+def test_a_model_that_does_not_load_fails_and_its_log_says_why(localaws: Any, sagemaker: Any) -> None:
     sagemaker.create_endpoint(EndpointName="fails", EndpointConfigName="broken")
 
-    described = wait_until(
-        lambda: (it := sagemaker.describe_endpoint(EndpointName="fails"))["EndpointStatus"] == "Failed" and it
-    )
-
-    assert "no such booster" in described["FailureReason"]
-    assert "AllTraffic" in described["FailureReason"]
+    assert failure_reason(sagemaker, "fails") == UNHEALTHY.format("AllTraffic")
+    lines = log_lines(localaws, "/aws/sagemaker/Endpoints/fails", "AllTraffic/")
+    assert any("no such booster" in line for line in lines)
 
 
-def test_an_exception_of_the_handler_is_a_model_error(localaws: Any, sagemaker: Any) -> None:
+@pytest.mark.parametrize("value", [None, "1", "true"])
+def test_an_isolated_model_cannot_install_its_script_from_an_index(
+    localaws: Any, sagemaker: Any, value: str | None
+) -> None:
+    name = f"isolated-{value}".lower()
+    environment = {} if value is None else {"PIP_NO_BUILD_ISOLATION": value}
+    make_model(sagemaker, name, "echo", environment, EnableNetworkIsolation=True)
+    make_config(sagemaker, name)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+    assert failure_reason(sagemaker, name) == UNHEALTHY.format("A")
+    lines = log_lines(localaws, f"/aws/sagemaker/Endpoints/{name}", "A/")
+    assert any("InstallModuleError" in line for line in lines)
+    assert any("pip install ." in line for line in lines)
+
+
+def test_an_isolated_model_that_builds_with_the_image_serves_without_a_network(localaws: Any, sagemaker: Any) -> None:
+    need_network_namespaces()
+    make_model(sagemaker, "offline", "echo", {"PIP_NO_BUILD_ISOLATION": "0"}, EnableNetworkIsolation=True)
+    assert sagemaker.describe_model(ModelName="offline")["EnableNetworkIsolation"] is True
+    make_config(sagemaker, "offline")
+    start(sagemaker, "offline", "offline")
+    make_model(sagemaker, "online", "echo")
+    make_config(sagemaker, "online")
+    start(sagemaker, "online", "online")
+
+    assert reach(localaws, "offline") == "Network is unreachable"
+    assert reach(localaws, "online") == "Connection refused"
+
+
+def reach(localaws: Any, endpoint: str) -> str:
+    """What a connection attempt of the model ended with."""
+    runtime = localaws.client("sagemaker-runtime")
+    answer = runtime.invoke_endpoint(EndpointName=endpoint, ContentType="application/x", Accept="a/b", Body=b"connect")
+    return str(answer["Body"].read().decode())
+
+
+def test_text_alone_is_answered_as_html_and_a_pair_says_its_type(localaws: Any, sagemaker: Any) -> None:
+    make_model(sagemaker, "types", "echo")
+    make_config(sagemaker, "types")
+    start(sagemaker, "types", "types")
+    runtime = localaws.client("sagemaker-runtime")
+
+    def content_type(given: str) -> str:
+        answer = runtime.invoke_endpoint(EndpointName="types", ContentType=given, Accept="application/json", Body=b"{}")
+        assert answer["Body"].read() == b"{}"
+        return str(answer["ContentType"])
+
+    assert content_type("text/plain") == "text/html; charset=utf-8"
+    assert content_type("application/json") == "application/json"
+
+
+def test_an_exception_of_the_handler_is_a_page_without_its_text(localaws: Any, sagemaker: Any) -> None:
     start(sagemaker, "raises", "double")
 
     with pytest.raises(ClientError) as error:
@@ -129,7 +224,30 @@ def test_an_exception_of_the_handler_is_a_model_error(localaws: Any, sagemaker: 
     assert response["Error"]["Code"] == "ModelError"
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert response["OriginalStatusCode"] == 500
-    assert "instances must be a list" in response["OriginalMessage"]
+    assert "<title>500 Internal Server Error</title>" in response["OriginalMessage"]
+    assert "instances must be a list" not in str(response)
+    lines = log_lines(localaws, "/aws/sagemaker/Endpoints/raises", "AllTraffic/")
+    assert any("instances must be a list" in line for line in lines)
+
+
+@pytest.mark.parametrize(("before", "after"), [("double", "serverless"), ("serverless", "double")])
+def test_the_mode_of_an_endpoint_cannot_be_switched_in_place(sagemaker: Any, before: str, after: str) -> None:
+    name = f"mode-{before}"
+    start(sagemaker, name, before)
+
+    with pytest.raises(ClientError, match="serverless endpoint is not supported") as error:
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=after)
+
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    described = sagemaker.describe_endpoint(EndpointName=name)
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", before)
+
+
+def test_a_model_without_its_artifact_is_refused(sagemaker: Any) -> None:
+    with pytest.raises(ClientError, match=r"Could not find model data at s3://sagemaker-tests/nowhere\.tar\.gz"):
+        make_model(sagemaker, "nowhere")
+    with pytest.raises(ClientError, match="Could not find model"):
+        sagemaker.describe_model(ModelName="nowhere")
 
 
 def test_a_dead_worker_is_started_again_once(localaws: Any, sagemaker: Any) -> None:
@@ -158,7 +276,7 @@ def test_an_update_swaps_models_and_a_failing_one_goes_back(localaws: Any, sagem
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="moves", WaiterConfig=FAST)
     described = sagemaker.describe_endpoint(EndpointName="moves")
     assert described["EndpointConfigName"] == "triple"
-    assert "no such booster" in described["FailureReason"]
+    assert described["FailureReason"] == UNHEALTHY.format("AllTraffic")
     assert ask(localaws, "moves", [1])["values"] == [3.0]
 
 
@@ -193,13 +311,8 @@ def test_bad_requests_are_refused_by_name(localaws: Any, sagemaker: Any) -> None
 def test_a_hostile_archive_does_not_leave_its_folder(localaws: Any, sagemaker: Any) -> None:
     localaws.client("s3").put_object(Bucket=BUCKET, Key="hostile.tar.gz", Body=tar_gz({"../../escaped": "x"}))
     make_model(sagemaker, "hostile")
-    variant = {"VariantName": "A", "ModelName": "hostile", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
-    sagemaker.create_endpoint_config(EndpointConfigName="hostile", ProductionVariants=[variant])
+    make_config(sagemaker, "hostile")
     sagemaker.create_endpoint(EndpointName="hostile", EndpointConfigName="hostile")
 
-    described = wait_until(
-        lambda: (it := sagemaker.describe_endpoint(EndpointName="hostile"))["EndpointStatus"] == "Failed" and it
-    )
-
-    assert "OutsideDestinationError" in described["FailureReason"]
+    assert "OutsideDestinationError" in failure_reason(sagemaker, "hostile")
     assert not list(localaws.state.rglob("escaped"))

@@ -169,6 +169,21 @@ def test_topics_and_log_groups_are_targets_too(localaws: LocalAws, events: Any, 
     assert json.loads(found[0]["message"])["detail"] == {"x": 2}
 
 
+def test_nobody_sends_events_in_the_name_of_an_aws_service(events: Any, queue: Queue) -> None:
+    make_rule(events, "spoofed", {"Arn": queue.arn}, EventPattern=json.dumps({"detail-type": ["Spoofed"]}))
+
+    def entry(source: str) -> dict[str, str]:
+        return {"Source": source, "DetailType": "Spoofed", "Detail": json.dumps({"from": source})}
+
+    answer = events.put_events(Entries=[entry("aws.sagemaker"), entry("awsome"), entry("aws.x"), entry("mine")])
+    refused = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
+    assert answer["FailedEntryCount"] == 2
+    assert [answer["Entries"][0], answer["Entries"][2]] == [refused, refused]
+    assert all("EventId" in answer["Entries"][number] for number in (1, 3))
+    assert {queue.event()["source"], queue.event()["source"]} == {"awsome", "mine"}
+    queue.assert_empty()
+
+
 def test_disabled_rules_do_not_fire(events: Any, queue: Queue) -> None:
     make_rule(events, "switched", {"Arn": queue.arn})
     events.disable_rule(Name="switched")

@@ -11,10 +11,12 @@ from botocore.exceptions import ClientError
 
 from tests.localaws.sagemaker_requests import (
     BUCKET,
+    CONNECT,
     FAST,
     end_of_processing,
     log_lines,
     make_bucket,
+    need_network_namespaces,
     processing_input,
     processing_output,
     processing_request,
@@ -123,15 +125,35 @@ def test_a_failure_tells_its_message_and_uploads_nothing(localaws: Any, sagemake
     done = end_of_processing(localaws, "fails")
 
     assert done["ProcessingJobStatus"] == "Failed"
-    assert done["FailureReason"] == "AlgorithmError: no offline store, exit code: 3"
+    assert done["FailureReason"] == "AlgorithmError: See job logs for more information"
     assert done["ExitMessage"] == "no offline store"
     assert objects(localaws, "out/fails/") == {}
 
 
-def test_an_exception_without_a_message_shows_the_last_line(localaws: Any, sagemaker: Any) -> None:
-    sagemaker.create_processing_job(**processing_request("traceback", "raise KeyError('day')"))
+def test_the_failure_file_of_training_is_not_read(localaws: Any, sagemaker: Any) -> None:
+    code = "open('/opt/ml/output/failure', 'w').write('lost'); raise KeyError('day')"
+    sagemaker.create_processing_job(**processing_request("traceback", code))
 
-    assert "KeyError: 'day'" in end_of_processing(localaws, "traceback")["FailureReason"]
+    done = end_of_processing(localaws, "traceback")
+
+    assert done["FailureReason"] == "AlgorithmError: See job logs for more information"
+    assert "ExitMessage" not in done
+    assert "KeyError: 'day'" in log_lines(localaws, "/aws/sagemaker/ProcessingJobs", "traceback/")
+
+
+@pytest.mark.parametrize("is_isolated", [True, False])
+def test_an_isolated_processing_job_has_no_network(localaws: Any, sagemaker: Any, is_isolated: bool) -> None:
+    if is_isolated:
+        need_network_namespaces()
+    name = f"network-{is_isolated}".lower()
+    network = {"EnableNetworkIsolation": is_isolated}
+    sagemaker.create_processing_job(
+        **processing_request(name, CONNECT.format(port=localaws.port), NetworkConfig=network)
+    )
+
+    assert end_of_processing(localaws, name)["ProcessingJobStatus"] == ("Failed" if is_isolated else "Completed")
+    lines = log_lines(localaws, "/aws/sagemaker/ProcessingJobs", f"{name}/")
+    assert any("Network is unreachable" in line for line in lines) is is_isolated
 
 
 def test_a_killed_process_fails_the_job(localaws: Any, sagemaker: Any) -> None:
@@ -147,9 +169,9 @@ def test_a_killed_process_fails_the_job(localaws: Any, sagemaker: Any) -> None:
 
     os.kill(wait_until(find), signal.SIGKILL)
 
-    reason = end_of_processing(localaws, "killed")["FailureReason"]
-    assert "killed by SIGKILL" in reason
-    assert reason.endswith("exit code: 137")
+    assert end_of_processing(localaws, "killed")["ProcessingJobStatus"] == "Failed"
+    lines = log_lines(localaws, "/aws/sagemaker/ProcessingJobs", "killed/")
+    assert any("killed by SIGKILL" in line for line in lines)
 
 
 def test_stop_and_time_limit_end_in_stopped(localaws: Any, sagemaker: Any) -> None:
@@ -172,6 +194,14 @@ def test_refusals_carry_aws_s_codes(sagemaker: Any) -> None:
     twice = [processing_input("rows", "rows/", "input/rows")] * 2
     for changes, code, text in (
         ({}, "ResourceInUse", "must be unique"),
+        (
+            {
+                "ProcessingJobName": "lines",
+                "AppSpecification": {**request["AppSpecification"], "ContainerArguments": ["two\nlines"]},
+            },
+            "ValidationException",
+            "regular expression pattern: .*",
+        ),
         ({"ProcessingJobName": "a_b"}, "ValidationException", "regular expression pattern"),
         ({"ProcessingJobName": "x", "ProcessingInputs": outside}, "ValidationException", "/opt/ml/processing"),
         ({"ProcessingJobName": "y", "ProcessingInputs": twice}, "ValidationException", "unique"),

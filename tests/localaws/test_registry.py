@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.localaws.sagemaker_requests import BUCKET, FAST, IMAGE, ROLE, make_bucket, tar_gz
+from tests.localaws.conftest import LocalAws
+from tests.localaws.sagemaker_requests import BUCKET, FAST, IMAGE, ROLE, make_bucket, tar_gz, wait_until
 
 ENVIRONMENT = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
 
@@ -18,8 +19,8 @@ def sagemaker(localaws: Any) -> Iterator[Any]:
     yield localaws.client("sagemaker")
 
 
-def register(client: Any, group: str, **more: Any) -> str:
-    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/m.tar.gz", "Environment": ENVIRONMENT}
+def register(client: Any, group: str, archive: str = "m.tar.gz", **more: Any) -> str:
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{archive}", "Environment": ENVIRONMENT}
     specification = {
         "Containers": [container],
         "SupportedContentTypes": ["application/json"],
@@ -27,6 +28,12 @@ def register(client: Any, group: str, **more: Any) -> str:
     }
     answer = client.create_model_package(ModelPackageGroupName=group, InferenceSpecification=specification, **more)
     return str(answer["ModelPackageArn"])
+
+
+def complete(client: Any, arn: str) -> str:
+    """Wait until the package is Completed."""
+    wait_until(lambda: client.describe_model_package(ModelPackageName=arn)["ModelPackageStatus"] == "Completed")
+    return arn
 
 
 def test_versions_count_up_and_are_never_given_twice(sagemaker: Any) -> None:
@@ -52,15 +59,41 @@ def test_what_was_given_is_kept(sagemaker: Any) -> None:
     assert found["ModelPackageGroupName"] == "kept"
     assert found["ModelPackageVersion"] == 1
     assert found["ModelApprovalStatus"] == "PendingManualApproval"
-    assert found["ModelPackageStatus"] == "Completed"
     assert found["ModelMetrics"] == metrics
     assert found["CustomerMetadataProperties"] == properties
     assert found["InferenceSpecification"]["Containers"][0]["Environment"] == ENVIRONMENT
 
 
+def test_a_package_is_completed_a_moment_after_it_was_made(sagemaker: Any) -> None:
+    sagemaker.create_model_package_group(ModelPackageGroupName="moment")
+    arn = register(sagemaker, "moment")
+
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelPackageStatus"] == "InProgress"
+    with pytest.raises(ClientError, match="while it is in status InProgress") as error:
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+    assert error.value.response["Error"]["Code"] == "ConflictException"
+
+    complete(sagemaker, arn)
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+
+
+def test_a_package_without_its_artifact_is_refused(localaws: Any, sagemaker: Any) -> None:
+    sagemaker.create_model_package_group(ModelPackageGroupName="empty")
+    with pytest.raises(ClientError, match="Could not find model data at") as error:
+        register(sagemaker, "empty", "nowhere.tar.gz")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_an_approval_takes_one_line(sagemaker: Any) -> None:
+    sagemaker.create_model_package_group(ModelPackageGroupName="lines")
+    arn = complete(sagemaker, register(sagemaker, "lines"))
+    with pytest.raises(ClientError, match="regular expression pattern"):
+        sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription="two\nlines")
+
+
 def test_approval_keeps_the_properties(sagemaker: Any) -> None:
     sagemaker.create_model_package_group(ModelPackageGroupName="approved")
-    arn = register(sagemaker, "approved", CustomerMetadataProperties={"a": "1", "b": "2"})
+    arn = complete(sagemaker, register(sagemaker, "approved", CustomerMetadataProperties={"a": "1", "b": "2"}))
 
     sagemaker.update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="crps below persistence"
@@ -77,7 +110,7 @@ def test_approval_keeps_the_properties(sagemaker: Any) -> None:
 
 def test_list_filters_and_sorts(sagemaker: Any) -> None:
     sagemaker.create_model_package_group(ModelPackageGroupName="listed")
-    first, second, third = (register(sagemaker, "listed") for _ in range(3))
+    first, second, third = (complete(sagemaker, register(sagemaker, "listed")) for _ in range(3))
     sagemaker.update_model_package(ModelPackageArn=second, ModelApprovalStatus="Approved")
 
     def arns(**filters: Any) -> list[str]:
@@ -88,6 +121,31 @@ def test_list_filters_and_sorts(sagemaker: Any) -> None:
     assert arns(SortOrder="Descending", MaxResults=1) == [third]
     assert arns(ModelApprovalStatus="Approved") == [second]
     assert arns(ModelApprovalStatus="Rejected") == []
+
+
+def test_a_list_takes_its_page_before_it_filters(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCALAWS_LIST_PAGE_SIZE", "1")
+    monkeypatch.setenv("LOCALAWS_MODEL_PACKAGE_DELAY_S", "0")
+    server = LocalAws(tmp_path_factory.mktemp("pages"))
+    server.start()
+    try:
+        make_bucket(server).put_object(Bucket=BUCKET, Key="m.tar.gz", Body=b"m")
+        client = server.client("sagemaker")
+        client.create_model_package_group(ModelPackageGroupName="paged")
+        approved = register(client, "paged", ModelApprovalStatus="Approved")
+        register(client, "paged", ModelApprovalStatus="Rejected")
+        filters = {"ModelPackageGroupName": "paged", "ModelApprovalStatus": "Approved", "SortOrder": "Descending"}
+
+        first = client.list_model_packages(MaxResults=100, **filters)
+
+        assert first["ModelPackageSummaryList"] == []
+        rest = client.list_model_packages(NextToken=first["NextToken"], **filters)
+        assert [it["ModelPackageArn"] for it in rest["ModelPackageSummaryList"]] == [approved]
+        assert "NextToken" not in rest
+    finally:
+        server.stop()
 
 
 def test_groups_are_refused_twice_and_while_they_hold_versions(sagemaker: Any) -> None:
@@ -139,4 +197,4 @@ def test_a_model_of_a_package_serves_its_artifact_with_its_environment(localaws:
     )
 
     assert answer["Body"].read() == b"hello"
-    assert answer["ContentType"] == "text/plain"
+    assert answer["ContentType"] == "text/plain; charset=utf-8"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.localaws.sagemaker_requests import (
+    BUCKET,
     IMAGE,
     end_of_processing,
     end_of_training,
@@ -47,13 +48,15 @@ def queue(localaws: Any) -> Iterator[Queue]:
 
 def test_approval_sends_its_event(localaws: Any, queue: Queue) -> None:
     client = localaws.client("sagemaker")
+    localaws.client("s3").put_object(Bucket=BUCKET, Key="m.tar.gz", Body=b"m")
     client.create_model_package_group(ModelPackageGroupName="told")
-    specification = {"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://nowhere/m.tar.gz"}]}
+    specification = {"Containers": [{"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/m.tar.gz"}]}
     specification |= {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}  # type: ignore[dict-item]
     properties = {"dataset_version": "v1"}
     arn = client.create_model_package(
         ModelPackageGroupName="told", InferenceSpecification=specification, CustomerMetadataProperties=properties
     )["ModelPackageArn"]
+    wait_until(lambda: client.describe_model_package(ModelPackageName=arn)["ModelPackageStatus"] == "Completed")
     for description in ("good", "the same again"):
         client.update_model_package(
             ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription=description
@@ -61,15 +64,19 @@ def test_approval_sends_its_event(localaws: Any, queue: Queue) -> None:
 
     def found() -> Any:
         events = queue.events("SageMaker Model Package State Change", arn)
-        return events if len(events) >= 2 else None
+        return events if len(events) >= 3 else None
 
     details = [event["detail"] for event in wait_until(found)]
 
-    assert [it["ModelApprovalStatus"] for it in details] == ["PendingManualApproval", "Approved"]
-    assert details[1]["ModelPackageArn"] == arn
-    assert (details[1]["ModelPackageGroupName"], details[1]["ModelPackageVersion"]) == ("told", 1)
-    assert details[1]["ApprovalDescription"] == "good"
-    assert details[1]["InferenceSpecification"]["Containers"][0]["Image"] == IMAGE
+    assert [(it["ModelPackageStatus"], it["ModelApprovalStatus"]) for it in details] == [
+        ("InProgress", "PendingManualApproval"),
+        ("Completed", "PendingManualApproval"),
+        ("Completed", "Approved"),
+    ]
+    assert details[2]["ModelPackageArn"] == arn
+    assert (details[2]["ModelPackageGroupName"], details[2]["ModelPackageVersion"]) == ("told", 1)
+    assert details[2]["ApprovalDescription"] == "good"
+    assert details[2]["InferenceSpecification"]["Containers"][0]["Image"] == IMAGE
 
 
 def test_jobs_send_their_states(localaws: Any, queue: Queue) -> None:

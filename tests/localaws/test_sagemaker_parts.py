@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.localaws.sagemaker import archives, constraints, opt_ml, script_mode
+from infra.localaws.sagemaker import archives, constraints, opt_ml
 from infra.localaws.sagemaker.containers import UnknownImage, base_environment, interpreter_for, repository_of
 from infra.localaws.sagemaker.errors import ValidationException
 from infra.localaws.sagemaker.metrics import MetricCatcher
@@ -93,21 +93,6 @@ def test_what_a_process_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     assert found.strip() in ("", "Z")
 
 
-def test_arguments_are_those_of_the_toolkit() -> None:
-    given = {
-        "sagemaker_program": '"t.py"',
-        "b": "true",
-        "list": "[1, 2]",
-        "map": '{"x": 1}',
-        "none": "null",
-        "text": "1e",
-    }
-
-    arguments = script_mode.user_arguments(script_mode.decoded(given))
-
-    assert arguments == ["-b", "True", "--list", "[1, 2]", "--map", "x=1", "--none", "", "--text", "1e"]
-
-
 @pytest.mark.parametrize(
     ("image", "name"),
     [
@@ -161,6 +146,53 @@ def test_constraints_speak_as_aws_does() -> None:
     with pytest.raises(ValidationException, match="Value null at 'trainingJobName'"):
         constraints.check("DescribeTrainingJob", {})
     constraints.check("DescribeTrainingJob", {"TrainingJobName": "fine"})
+
+
+@pytest.mark.parametrize(
+    ("request_field", "value", "is_taken"),
+    [
+        ("ApprovalDescription", "one line", True),
+        ("ApprovalDescription", "two\nlines", False),
+        ("CustomerMetadataProperties", {"served_by": "1-7=persistence 8-14=forecaster"}, True),
+        ("CustomerMetadataProperties", {"served_by": '{"1-7": "persistence"}'}, False),
+        ("CustomerMetadataProperties", {"reason": "two\nlines"}, False),
+    ],
+)
+def test_patterns_are_held_as_aws_writes_them(request_field: str, value: Any, is_taken: bool) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/x/1"
+    request = {"ModelPackageArn": arn, request_field: value}
+    if is_taken:
+        constraints.check("UpdateModelPackage", request)
+    else:
+        with pytest.raises(ValidationException, match="regular expression pattern"):
+            constraints.check("UpdateModelPackage", request)
+
+
+CONNECT = "import socket; socket.create_connection(('127.0.0.1', 1), 5)"
+
+
+def test_an_isolated_process_has_no_interface(tmp_path: Path) -> None:
+    if not opt_ml.can_isolate():
+        pytest.skip(opt_ml.NETWORK_SHARED)
+    code = "print(open('/proc/net/route').read().count(chr(10)), open('/proc/net/dev').read().count(':'))"
+    isolated = Launch(tmp_path, (PYTHON, "-c", code), {"PATH": "/usr/bin:/bin"}, "/opt/ml", is_isolated=True)
+
+    output = opt_ml.start(isolated, die_with_parent=True).communicate()[0].decode().split()
+
+    assert output == ["0", "1"], "no route at all, no interface but a loopback that is down"
+
+
+def test_without_namespaces_an_isolated_process_runs_and_the_lack_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opt_ml, "can_isolate", lambda: False)
+    isolated = Launch(tmp_path, (PYTHON, "-c", CONNECT), {"PATH": "/usr/bin:/bin"}, "/opt/ml", is_isolated=True)
+
+    output = opt_ml.start(isolated, die_with_parent=True).communicate()[0].decode()
+
+    assert "Connection refused" in output
+    assert opt_ml.NETWORK_SHARED in opt_ml.warnings(wants_isolation=True)
+    assert opt_ml.NETWORK_SHARED not in opt_ml.warnings(wants_isolation=False)
 
 
 def test_archives_round_trip(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Training jobs against boto3: script mode, artifacts, failures, stop, limits, shards."""
+"""Training jobs against boto3: entry point, network, artifacts, failures, stop, limits, shards."""
 
 import json
 import os
@@ -14,30 +14,30 @@ from botocore.exceptions import ClientError
 
 from tests.localaws.sagemaker_requests import (
     BUCKET,
+    CONNECT,
     channel,
     end_of_training,
     finish_training,
     log_lines,
     make_bucket,
-    tar_gz,
+    need_network_namespaces,
     training_request,
     wait_until,
 )
 
 REPORT = """
 import json, os, sys
-keys = ('SM_MODEL_DIR', 'SM_CHANNEL_TRAIN', 'SM_CURRENT_HOST', 'SM_HOSTS', 'SM_HPS', 'SM_NUM_CPUS', 'SM_OUTPUT_DATA_DIR')
+host = json.load(open('/opt/ml/input/config/resourceconfig.json'))['current_host']
 report = {
-    'argv': sys.argv[1:], 'cwd': os.getcwd(), 'train': sorted(os.listdir(os.environ['SM_CHANNEL_TRAIN'])),
-    'env': {k: os.environ[k] for k in keys}, 'names': sorted(os.environ),
+    'argv': sys.argv[1:], 'train': sorted(os.listdir('/opt/ml/input/data/train')), 'environment': dict(os.environ),
     'resource': json.load(open('/opt/ml/input/config/resourceconfig.json')),
     'hyperparameters': json.load(open('/opt/ml/input/config/hyperparameters.json')),
     'data': json.load(open('/opt/ml/input/config/inputdataconfig.json')),
 }
 print('validation:crps=0.75;')
 print('validation:crps=0.5;')
-json.dump(report, open('/opt/ml/model/report-%s.json' % os.environ['SM_CURRENT_HOST'], 'w'))
-open(os.path.join(os.environ['SM_OUTPUT_DATA_DIR'], 'plot.txt'), 'w').write('plot')
+json.dump(report, open('/opt/ml/model/report-%s.json' % host, 'w'))
+open('/opt/ml/output/data/plot.txt', 'w').write('plot')
 """
 
 
@@ -62,88 +62,98 @@ def artifact(localaws: Any, job: str, name: str = "model.tar.gz") -> dict[str, b
         return {it.name: archive.extractfile(it).read() for it in archive if it.isfile()}  # type: ignore[union-attr]
 
 
-def test_script_mode_gives_what_the_container_gives(
-    localaws: Any, sagemaker: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = {"max_depth": "3", "name": '"x y"', "plain": "text", "k": "1"}
-    definitions = [{"Name": "validation:crps", "Regex": "validation:crps=([0-9.]+);"}]
+def test_a_training_container_finds_what_sagemaker_puts_there(localaws: Any, sagemaker: Any) -> None:
     request = training_request(
-        "script-mode",
+        "entrypoint",
         localaws,
         REPORT,
-        hyperparameters=given,
-        InputDataConfig=[channel("train", "data/")],
+        HyperParameters={"max_depth": "3", "name": "x y"},
+        channels=[channel("train", "data/")],
         Environment={"MINE": "1"},
     )
-    request["AlgorithmSpecification"]["MetricDefinitions"] = definitions
+    request["AlgorithmSpecification"] |= {
+        "ContainerArguments": ["--fast", "two words"],
+        "MetricDefinitions": [{"Name": "validation:crps", "Regex": "validation:crps=([0-9.]+);"}],
+    }
     created = sagemaker.create_training_job(**request)
-    assert created["TrainingJobArn"].endswith(":training-job/script-mode")
+    assert created["TrainingJobArn"].endswith(":training-job/entrypoint")
 
-    done = finish_training(localaws, "script-mode")
+    done = finish_training(localaws, "entrypoint")
 
     assert done["TrainingJobStatus"] == done["SecondaryStatus"] == "Completed"
-    report = json.loads(artifact(localaws, "script-mode")["report-algo-1.json"])
-    assert report["argv"] == ["-k", "1", "--max_depth", "3", "--name", "x y", "--plain", "text"]
-    assert report["cwd"] == "/opt/ml/code"
+    report = json.loads(artifact(localaws, "entrypoint")["report-algo-1.json"])
+    assert report["argv"] == ["--fast", "two words"]
     assert report["train"] == ["a.csv", "b.csv", "c.csv", "sub"]
-    assert report["env"]["SM_MODEL_DIR"] == "/opt/ml/model"
-    assert report["env"]["SM_CHANNEL_TRAIN"] == "/opt/ml/input/data/train"
-    assert report["env"]["SM_HOSTS"] == '["algo-1"]'
-    assert json.loads(report["env"]["SM_HPS"]) == {"k": 1, "max_depth": 3, "name": "x y", "plain": "text"}
     assert report["resource"]["current_host"] == "algo-1"
-    assert report["hyperparameters"]["max_depth"] == "3"
+    assert report["hyperparameters"] == {"max_depth": "3", "name": "x y"}
     assert report["data"]["train"]["TrainingInputMode"] == "File"
-    assert "MINE" in report["names"]
-    assert artifact(localaws, "script-mode", "output.tar.gz") == {"plot.txt": b"plot"}
+    environment = report["environment"]
+    assert environment["MINE"] == "1"
+    assert environment["TRAINING_JOB_NAME"] == "entrypoint"
+    assert environment["TRAINING_JOB_ARN"] == created["TrainingJobArn"]
+    assert not [name for name in environment if name.startswith("SM_")], "only the toolkit of script mode sets these"
+    assert artifact(localaws, "entrypoint", "output.tar.gz") == {"plot.txt": b"plot"}
     assert done["FinalMetricDataList"][0]["Value"] == 0.5
     steps = [it["Status"] for it in done["SecondaryStatusTransitions"]]
     assert steps == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
     assert done["TrainingStartTime"] <= done["TrainingEndTime"]
     assert done["BillableTimeInSeconds"] >= 1
-    assert "validation:crps=0.5;" in log_lines(localaws, "/aws/sagemaker/TrainingJobs", "script-mode/algo-1-")
+    assert "validation:crps=0.5;" in log_lines(localaws, "/aws/sagemaker/TrainingJobs", "entrypoint/algo-1-")
 
 
-@pytest.mark.parametrize(
-    ("program", "status"), [("package.jobs.report", "Completed"), ("package/jobs/report.py", "Failed")]
-)
-def test_a_program_within_a_package_is_named_with_dots(
-    localaws: Any, sagemaker: Any, program: str, status: str
-) -> None:
-    """The container runs `python -m`, which knows no slashes."""
-    name = f"within-{len(program)}"
-    request = training_request(name, localaws, "", hyperparameters={"sagemaker_program": program})
-    files = {"package/__init__.py": "", "package/jobs/__init__.py": "", "package/jobs/report.py": "print(__package__)"}
-    localaws.client("s3").put_object(Bucket=BUCKET, Key=f"code/{name}/sourcedir.tar.gz", Body=tar_gz(files))
+def test_script_mode_is_refused_in_one_line(localaws: Any, sagemaker: Any) -> None:
+    request = training_request("script-mode", localaws, "pass")
+    del request["AlgorithmSpecification"]["ContainerEntrypoint"]
+    request["HyperParameters"] = {"sagemaker_program": "train.py"}
     sagemaker.create_training_job(**request)
 
-    assert end_of_training(localaws, name)["TrainingJobStatus"] == status
+    reason = end_of_training(localaws, "script-mode")["FailureReason"]
 
+    assert reason.startswith("ClientError: ")
+    assert "ContainerEntrypoint" in reason
+    assert "\n" not in reason
+
+
+@pytest.mark.parametrize("is_isolated", [True, False])
+def test_an_isolated_training_job_has_no_network(localaws: Any, sagemaker: Any, is_isolated: bool) -> None:
+    if is_isolated:
+        need_network_namespaces()
+    name = f"network-{is_isolated}".lower()
+    script = CONNECT.format(port=localaws.port)
+    sagemaker.create_training_job(
+        **training_request(name, localaws, script, EnableNetworkIsolation=is_isolated, channels=[])
+    )
+
+    done = end_of_training(localaws, name)
+
+    assert done["TrainingJobStatus"] == ("Failed" if is_isolated else "Completed")
+    assert done["EnableNetworkIsolation"] is is_isolated
     lines = log_lines(localaws, "/aws/sagemaker/TrainingJobs", f"{name}/")
-    assert ("package.jobs" in lines) is (status == "Completed")
+    assert any("Network is unreachable" in line for line in lines) is is_isolated
 
 
 def test_a_job_inherits_nothing_of_the_server_s_environment(localaws: Any, sagemaker: Any) -> None:
     sagemaker.create_training_job(
-        **training_request("no-secrets", localaws, REPORT, InputDataConfig=[channel("train", "data/a")])
+        **training_request("no-secrets", localaws, REPORT, channels=[channel("train", "data/a")])
     )
 
     finish_training(localaws, "no-secrets")
 
-    names = set(json.loads(artifact(localaws, "no-secrets")["report-algo-1.json"])["names"])
+    names = set(json.loads(artifact(localaws, "no-secrets")["report-algo-1.json"])["environment"])
     assert {"AWS_ENDPOINT_URL", "TRAINING_JOB_NAME"} <= names
     assert names.isdisjoint(os.environ.keys() - ALLOWED)
 
 
-def test_an_unhandled_exception_is_an_algorithm_error(localaws: Any, sagemaker: Any) -> None:
+def test_without_a_failure_file_the_reason_is_the_exit_code_alone(localaws: Any, sagemaker: Any) -> None:
     sagemaker.create_training_job(**training_request("raises", localaws, "raise ValueError('no readings at all')"))
 
     done = end_of_training(localaws, "raises")
 
     assert done["TrainingJobStatus"] == "Failed"
-    assert done["FailureReason"].startswith("AlgorithmError: ")
-    assert "no readings at all" in done["FailureReason"]
-    assert done["FailureReason"].endswith("exit code: 1")
+    assert done["FailureReason"] == "AlgorithmError: , exit code: 1"
     assert "ModelArtifacts" not in done or not done["ModelArtifacts"].get("S3ModelArtifacts")
+    lines = log_lines(localaws, "/aws/sagemaker/TrainingJobs", "raises/")
+    assert any("no readings at all" in line for line in lines)
 
 
 def test_the_failure_file_is_the_reason(localaws: Any, sagemaker: Any) -> None:
@@ -164,8 +174,9 @@ def test_a_killed_process_fails_the_job(localaws: Any, sagemaker: Any) -> None:
 
     done = end_of_training(localaws, "killed")
     assert done["TrainingJobStatus"] == "Failed"
-    assert "killed by SIGKILL" in done["FailureReason"]
-    assert done["FailureReason"].endswith("exit code: 137")
+    assert done["FailureReason"] == "AlgorithmError: , exit code: 137"
+    lines = log_lines(localaws, "/aws/sagemaker/TrainingJobs", "killed/")
+    assert any("killed by SIGKILL" in line for line in lines)
 
 
 def pid_of(localaws: Any, job: str) -> int:
@@ -213,14 +224,14 @@ def test_two_instances_share_the_keys_of_a_sharded_channel(localaws: Any, sagema
     cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 10}
     channels = [channel("train", "data/", S3DataDistributionType="ShardedByS3Key"), channel("whole", "data/a")]
     sagemaker.create_training_job(
-        **training_request("sharded", localaws, REPORT, InputDataConfig=channels, ResourceConfig=cluster)
+        **training_request("sharded", localaws, REPORT, channels=channels, ResourceConfig=cluster)
     )
 
     assert finish_training(localaws, "sharded")["TrainingJobStatus"] == "Completed"
 
     files = artifact(localaws, "sharded")
     reports = [json.loads(files[f"report-algo-{number}.json"]) for number in (1, 2)]
-    assert [it["env"]["SM_CURRENT_HOST"] for it in reports] == ["algo-1", "algo-2"]
+    assert [it["resource"]["current_host"] for it in reports] == ["algo-1", "algo-2"]
     assert all(it["resource"]["hosts"] == ["algo-1", "algo-2"] for it in reports)
     first, second = (set(it["train"]) for it in reports)
     assert first | second == {"a.csv", "b.csv", "c.csv", "sub"}
@@ -230,18 +241,17 @@ def test_two_instances_share_the_keys_of_a_sharded_channel(localaws: Any, sagema
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"InputDataConfig": [channel("train", "nowhere/")]}, "No S3 objects found under S3 URL"),
+        ({"channels": [channel("train", "nowhere/")]}, "No S3 objects found under S3 URL"),
         (
             {
                 "AlgorithmSpecification": {
                     "TrainingImage": "1.dkr.ecr.us-east-1.amazonaws.com/other:1",
                     "TrainingInputMode": "File",
+                    "ContainerEntrypoint": ["true"],
                 }
             },
             "sagemaker-xgboost only",
         ),
-        ({"hyperparameters": {"sagemaker_submit_directory": f"s3://{BUCKET}/nowhere.tar.gz"}}, "nowhere.tar.gz"),
-        ({"hyperparameters": {"sagemaker_submit_directory": f"s3://{BUCKET}/data/a.csv"}}, "not a usable .tar.gz"),
     ],
 )
 def test_what_cannot_start_is_a_client_error(
@@ -255,14 +265,6 @@ def test_what_cannot_start_is_a_client_error(
     assert done["TrainingJobStatus"] == "Failed"
     assert done["FailureReason"].startswith("ClientError: ")
     assert reason in done["FailureReason"]
-
-
-def test_a_sourcedir_with_a_leaving_member_is_refused(localaws: Any, sagemaker: Any) -> None:
-    request = training_request("hostile", localaws, REPORT)
-    localaws.client("s3").put_object(Bucket=BUCKET, Key="code/hostile/sourcedir.tar.gz", Body=tar_gz({"../../x": "y"}))
-    sagemaker.create_training_job(**request)
-
-    assert "OutsideDestinationError" in end_of_training(localaws, "hostile")["FailureReason"]
 
 
 def test_refusals_carry_aws_s_codes(localaws: Any, sagemaker: Any) -> None:

@@ -98,6 +98,7 @@ def body(document: Any) -> io.BytesIO:
 
 DOCUMENTS = {
     "config/athletes.json": {"athletes": ["anna", {"athlete_id": "ben", "source": "garminconnect"}]},
+    "config/api-keys.json": {"all": ["*"], "annas": ["anna"]},
     "reports/evaluation.json": {"buckets": {"1-7": {"crps": 0.2}}, "gate": {"served_by": {"1-7": "persistence"}}},
     "serving/history/athlete_id=anna/history.json": {
         "athlete_id": "anna",
@@ -110,7 +111,6 @@ DOCUMENTS = {
     },
 }
 PARAMETERS = {
-    "/ff/api-keys": {"all": ["*"], "annas": ["anna"]},
     "/ff/serving": {
         "model_package_arn": ARN,
         "model_version": "m1",
@@ -130,7 +130,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
         return {"Parameter": {"Value": json.dumps(found)}} if found else client_error("ParameterNotFound")
 
     def get_object(request: dict[str, Any]) -> Any:
-        assert request["Bucket"] == "lake"
+        assert (request["Bucket"], request["ExpectedBucketOwner"]) == ("lake", "123456789012")
         found = DOCUMENTS.get(request["Key"])
         return {"Body": body(found)} if found else client_error("NoSuchKey")
 
@@ -151,6 +151,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     for name, value in {
         "PROJECT": "ff",
         "BUCKET": "lake",
+        "ACCOUNT_ID": "123456789012",
         "FEATURE_GROUP": "ff-athlete-day-v1",
         "ENDPOINT": "ff-vo2max",
     }.items():

@@ -160,7 +160,7 @@ def test_a_key_reads_only_its_athletes(aws: FakeAws) -> None:
 @pytest.mark.parametrize("key", ["unknown", "", None])
 @pytest.mark.parametrize("resource", ["/athletes", "/model", FORECAST, HISTORY])
 def test_a_key_without_athletes_reads_nothing(aws: FakeAws, resource: str, key: str | None) -> None:
-    assert "/ff/api-keys" in problem(call(resource, athlete="anna", key=key), 403)["detail"]
+    assert "config/api-keys.json" in problem(call(resource, athlete="anna", key=key), 403)["detail"]
 
 
 def test_an_unknown_athlete_is_404(aws: FakeAws) -> None:
@@ -220,7 +220,7 @@ def test_without_a_feature_group_the_forecast_is_503(aws: FakeAws) -> None:
 def test_any_other_failure_is_logged_and_says_nothing_of_the_inside(
     aws: FakeAws, caplog: pytest.LogCaptureFixture
 ) -> None:
-    aws.answers["ssm.get_parameter"] = RuntimeError("secret inside")
+    aws.answers["s3.get_object"] = RuntimeError("secret inside")
     answer = call("/athletes")
     problem(answer, 500)
     assert "secret" not in answer["body"]
@@ -341,9 +341,9 @@ def test_a_new_key_and_a_new_athlete_are_seen_before_the_cache_grows_old(aws: Fa
     problem(call("/athletes", key="new"), 403)
     deployment.cache._clock = lambda: __import__("time").monotonic() + deployment.RELOAD_AGE_S + 1
     try:
-        before = aws.count("ssm.get_parameter")
+        before = aws.count("s3.get_object")
         problem(call("/athletes", key="new"), 403)
-        assert aws.count("ssm.get_parameter") == before + 1
+        assert aws.count("s3.get_object") == before + 1
     finally:
         deployment.cache._clock = __import__("time").monotonic
 

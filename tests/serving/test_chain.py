@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +24,15 @@ pytestmark = pytest.mark.timeout(170)
 SETTINGS = Settings(project="chain-test", account_id="123456789012")
 
 INFERENCE = """
-import json
+import json, time
+asleep = True
 def model_fn(model_dir):
     return open(model_dir + "/version").read()
 def transform_fn(version, body, content_type, accept):
+    global asleep
+    if version.startswith("waking") and asleep:
+        time.sleep(24)
+        asleep = False
     days = []
     request = json.loads(body)["instances"][0]
     for h in request["horizons"]:
@@ -150,6 +156,50 @@ def test_from_approval_to_forecast_to_stop(localaws: LocalAws, api: Api) -> None
     assert localaws.client("sagemaker").list_endpoints(NameContains="chain-test")["Endpoints"] == []
     status, problem = wait_until(lambda: (a := api.get("/athletes/anna/forecast"))[0] == 503 and a)
     assert problem["title"] == "No model is served"
+
+
+def test_an_endpoint_that_is_waking_is_503_in_time_and_waited_for_by_the_smoke_test(
+    localaws: LocalAws, api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))  # before the first import of it
+    monkeypatch.setenv("AWS_ENDPOINT_URL", localaws.url)
+    from plugins.operators.smoke import first_forecast
+
+    approve_new_package(localaws, "waking")
+    stack = SETTINGS.stack("endpoint")
+    cloudformation = localaws.client("cloudformation")
+    wait_until(lambda: (find_stack(cloudformation, stack) or {}).get("StackStatus") == "CREATE_COMPLETE")
+    wait_until(lambda: api.get("/health")[1]["endpoint"] == "serving")
+    registry = {"athletes": [{"athlete_id": "anna", "source": "garminconnect"}]}
+    localaws.client("s3").put_object(Bucket=SETTINGS.bucket, Key=lake.ATHLETES_KEY, Body=json.dumps(registry).encode())
+    outputs = project.deploy(localaws.client, SETTINGS, "serving").outputs
+    asked: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        asked.append(time.monotonic() - started)
+        time.sleep(seconds)
+
+    started = time.monotonic()
+    answer = first_forecast(localaws.client("s3"), localaws.client("apigateway"), SETTINGS, outputs, sleep=sleep)
+    assert answer.startswith("anna: 42 days")
+    assert asked and 20 <= asked[0] < 26, "the first answer was 503, before the Lambda or the gateway gave up"
+
+    localaws.client("lambda").invoke(FunctionName="chain-test-stop", Payload=b"{}")
+    wait_until(lambda: find_stack(cloudformation, stack) is None)
+
+
+def test_a_person_may_give_keys_to_athletes_and_no_deployment_changes_it(localaws: LocalAws, api: Api) -> None:
+    s3 = localaws.client("s3")
+    seeded = json.loads(s3.get_object(Bucket=SETTINGS.bucket, Key=lake.API_KEYS_KEY)["Body"].read())
+    (key_id,) = seeded
+    assert seeded == {key_id: ["*"]}
+    many = {f"key{number:06}": [f"athlete-{number}"] for number in range(1000)}
+    body = json.dumps({key_id: ["ben"], **many}).encode()
+    assert len(body) > 4096, "more than a parameter of SSM holds"
+    s3.put_object(Bucket=SETTINGS.bucket, Key=lake.API_KEYS_KEY, Body=body)
+    project.deploy(localaws.client, SETTINGS, "serving", overrides={"RateLimit": "6"})
+    assert s3.get_object(Bucket=SETTINGS.bucket, Key=lake.API_KEYS_KEY)["Body"].read() == body
+    s3.put_object(Bucket=SETTINGS.bucket, Key=lake.API_KEYS_KEY, Body=json.dumps(seeded).encode())
 
 
 def test_the_gateway_answers_in_problems_too(api: Api) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from include.serving import endpoint_control
-from include.serving.endpoint_control import NotApproved, StackBusy, start, stop
+from include.serving.endpoint_control import STUCK, NotApproved, OtherFeatures, StackBusy, start, stop
 from tests.serving.conftest import ARN, FakeAws, client_error
 
 APPROVAL = {
@@ -21,7 +21,11 @@ PACKAGE = {
     "CreationTime": datetime(2026, 11, 20, tzinfo=UTC),
     "LastModifiedTime": datetime(2026, 11, 20, 8, 30, tzinfo=UTC),
     "InferenceSpecification": {"Containers": [{"Image": "image:1", "ModelDataUrl": "s3://lake/models/model.tar.gz"}]},
-    "CustomerMetadataProperties": {"model_version": "m1", "dataset_version": "d1"},
+    "CustomerMetadataProperties": {
+        "model_version": "m1",
+        "dataset_version": "d1",
+        "feature_group": "ff-athlete-day-v1",
+    },
 }
 
 
@@ -50,9 +54,9 @@ def control(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
         "MODEL_PACKAGE_GROUP": "ff-vo2max",
         "TEMPLATE_URL": "https://lake.s3.us-east-1.amazonaws.com/code/endpoint.yaml",
         "STACK_ROLE_ARN": "arn:aws:iam::123456789012:role/ff-endpoint-stack",
-        "JOB_ROLE_ARN": "arn:aws:iam::123456789012:role/ff-sagemaker",
+        "MODEL_ROLE_ARN": "arn:aws:iam::123456789012:role/ff-model",
         "ENDPOINT_MODE": "instance",
-        "ENDPOINT_INSTANCE_TYPE": "ml.m5.large",
+        "ENDPOINT_INSTANCE_TYPE": "",
     }.items():
         monkeypatch.setenv(name, value)
     aws.answers |= {
@@ -62,6 +66,7 @@ def control(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
         "cloudformation.create_stack": {"StackId": "id"},
         "cloudformation.update_stack": {"StackId": "id"},
         "cloudformation.delete_stack": {},
+        "cloudformation.continue_update_rollback": {},
     }
     return aws
 
@@ -107,8 +112,61 @@ def test_our_own_event_may_name_the_package(control: FakeAws) -> None:
 
 def test_nothing_approved_is_an_error(control: FakeAws) -> None:
     control.answers["sagemaker.list_model_packages"] = {"ModelPackageSummaryList": []}
-    with pytest.raises(NotApproved, match="no model package of ff-vo2max is approved"):
+    with pytest.raises(NotApproved, match="no model package of ff-vo2max for ff-athlete-day-v1 is approved"):
         start({}, Context(300))
+
+
+def test_the_approved_package_is_found_behind_empty_pages(control: FakeAws) -> None:
+    """A rejected package is newer: its page has nothing that is approved, and says that there are more."""
+    pages = {
+        None: {"ModelPackageSummaryList": [], "NextToken": "1"},
+        "1": {"ModelPackageSummaryList": [], "NextToken": "2"},
+        "2": {"ModelPackageSummaryList": [{"ModelPackageArn": ARN}], "NextToken": "3"},
+    }
+    control.answers["sagemaker.list_model_packages"] = lambda request: pages[request.get("NextToken")]
+    assert start({}, Context(300))["model_package_arn"] == ARN
+    assert control.count("sagemaker.list_model_packages") == 3, "no page more than needed"
+
+
+def test_on_schedule_a_package_of_other_features_is_passed_over(control: FakeAws) -> None:
+    newer = ARN.replace("/3", "/4")
+    summaries = [{"ModelPackageArn": newer}, {"ModelPackageArn": ARN}]
+    control.answers["sagemaker.list_model_packages"] = {"ModelPackageSummaryList": summaries}
+    other = {"ModelPackageArn": newer, "CustomerMetadataProperties": {"feature_group": "ff-athlete-day-v2"}}
+    control.answers["sagemaker.describe_model_package"] = lambda request: (
+        PACKAGE | (other if request["ModelPackageName"] == newer else {})
+    )
+    assert start({"detail-type": "Scheduled Event"}, Context(300))["model_package_arn"] == ARN
+
+
+@pytest.mark.parametrize("metadata", [{"feature_group": "ff-athlete-day-v2"}, {}])
+def test_an_approved_package_of_other_features_is_not_served(control: FakeAws, metadata: dict[str, str]) -> None:
+    control.answers["sagemaker.describe_model_package"] = PACKAGE | {"CustomerMetadataProperties": metadata}
+    with pytest.raises(OtherFeatures, match=r"not for ff-athlete-day-v1: it is not served; run model_build"):
+        start(APPROVAL, Context(300))
+    assert control.count("cloudformation.create_stack") == 0
+
+
+def test_choices_reach_the_stack_and_empty_ones_leave_its_defaults(
+    control: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(APPROVAL, Context(300))
+    given = parameters(control, "cloudformation.create_stack")
+    assert not {"InstanceType", "InstanceCount", "ServerlessMemoryMb", "ServerlessMaxConcurrency"} & set(given)
+    assert given["ModelRoleArn"].endswith("role/ff-model")
+    for name, value in {
+        "ENDPOINT_MODE": "serverless",
+        "ENDPOINT_INSTANCE_TYPE": "ml.c5.large",
+        "ENDPOINT_INSTANCE_COUNT": "2",
+        "ENDPOINT_MEMORY_MB": "3072",
+        "ENDPOINT_MAX_CONCURRENCY": "7",
+    }.items():
+        monkeypatch.setenv(name, value)
+    control.calls.clear()
+    start(APPROVAL, Context(300))
+    given = parameters(control, "cloudformation.create_stack")
+    assert (given["EndpointMode"], given["InstanceType"], given["InstanceCount"]) == ("serverless", "ml.c5.large", "2")
+    assert (given["ServerlessMemoryMb"], given["ServerlessMaxConcurrency"]) == ("3072", "7")
 
 
 def test_a_package_that_is_no_longer_approved_is_not_served(control: FakeAws) -> None:
@@ -159,6 +217,32 @@ def test_what_a_failure_left_is_deleted_first(control: FakeAws, status: str) -> 
     assert control.count("cloudformation.delete_stack") == 1
 
 
+def test_a_rollback_that_failed_is_continued_and_then_updated(control: FakeAws) -> None:
+    states = iter(
+        [stack(STUCK), stack(STUCK), stack("UPDATE_ROLLBACK_IN_PROGRESS"), stack("UPDATE_ROLLBACK_COMPLETE", "arn:old")]
+    )
+    control.answers["cloudformation.describe_stacks"] = lambda _: next(states)
+    assert start(APPROVAL, Context(300))["action"] == "updating"
+    assert dict(control.calls)["cloudformation.continue_update_rollback"]["RoleARN"].endswith("ff-endpoint-stack")
+    assert control.count("cloudformation.delete_stack") == 0
+
+
+def test_a_rollback_that_fails_again_is_deleted_and_created(control: FakeAws) -> None:
+    states = iter(
+        [
+            stack(STUCK),
+            stack(STUCK),
+            stack("UPDATE_ROLLBACK_IN_PROGRESS"),
+            stack(STUCK),
+            stack("DELETE_IN_PROGRESS"),
+            NO_STACK,
+        ]
+    )
+    control.answers["cloudformation.describe_stacks"] = lambda _: next(states)
+    assert start(APPROVAL, Context(300))["action"] == "creating"
+    assert control.count("cloudformation.delete_stack") == 1
+
+
 def test_names_differ_exactly_when_model_or_configuration_do(control: FakeAws, monkeypatch: pytest.MonkeyPatch) -> None:
     def revision(**changes: Any) -> str:
         control.answers["sagemaker.describe_model_package"] = PACKAGE | changes
@@ -170,8 +254,13 @@ def test_names_differ_exactly_when_model_or_configuration_do(control: FakeAws, m
     assert revision(LastModifiedTime=datetime(2026, 12, 1, tzinfo=UTC)) == first
     other = {"Containers": [{"Image": "image:1", "ModelDataUrl": "s3://lake/models/other.tar.gz"}]}
     assert revision(InferenceSpecification=other) != first
-    monkeypatch.setenv("ENDPOINT_MODE", "serverless")
-    assert revision() != first
+    with monkeypatch.context() as changed:
+        changed.setenv("ENDPOINT_MODE", "serverless")
+        assert revision() != first
+    with monkeypatch.context() as changed:
+        changed.setenv("TEMPLATE_URL", "https://lake.s3.us-east-1.amazonaws.com/code/other/endpoint.yaml")
+        assert revision() != first, "another template may make another model of the same package"
+    assert revision() == first
 
 
 def test_stop_deletes_the_stack(control: FakeAws) -> None:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,12 +57,10 @@ def test_any_changed_source_is_a_new_version(built: Release, tmp_path: Path, cha
     assert build_release(tmp_path).version != built.version
 
 
-def test_jobs_and_sourcedir_are_one_tree(built: Release) -> None:
-    with tarfile.open(fileobj=io.BytesIO(built.files["sourcedir.tar.gz"])) as tar:
-        packed = {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
-    assert packed == {name[5:]: body for name, body in built.files.items() if name.startswith("jobs/")}
-    assert {"include/__init__.py", "include/jobs/train.py", "include/features/schema.py"} <= set(packed)
-    assert not any("pycache" in name or name.startswith(("include/serving", "include/garmin")) for name in packed)
+def test_jobs_are_a_tree_of_their_own(built: Release) -> None:
+    jobs = {name.removeprefix("jobs/") for name in built.files if name.startswith("jobs/")}
+    assert {"include/__init__.py", "include/jobs/train.py", "include/features/schema.py"} <= jobs
+    assert not any("pycache" in name or name.startswith(("include/serving", "include/garmin")) for name in jobs)
 
 
 def test_lambda_handlers_import_from_the_zip_alone(built: Release, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from include.deploy.project import stack_parameters
 from include.deploy.release import STACKS, public_specification, specification, stack_template
 from include.features import schema
 from include.settings import Settings
-from tests.stacks.templates import NAMES, load, template
+from tests.stacks.templates import FOLDER, NAMES, load, template
 
 SETTINGS = Settings(project="garmin-forecast", account_id="123456789012")
+GROUP, ENDPOINT = "AWS::SageMaker::FeatureGroup", "AWS::SageMaker::Endpoint"
 NO_RESOURCE = {"cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"}
 """Actions that AWS defines no resources for."""
 
@@ -48,6 +49,27 @@ def test_the_released_templates_are_clean(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_the_budget_is_clean_where_it_is_deployed() -> None:
+    cfn_lint = Path(sys.executable).parent / "cfn-lint"
+    done = subprocess.run(
+        [cfn_lint, "-r", "us-east-1", "-t", FOLDER / "budget.yaml"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_serving_stack_names_no_type_that_a_region_with_a_feature_store_lacks() -> None:
+    """CloudFormation refuses a template that names a type which its region lacks, even under a condition."""
+    from cfnlint.helpers import REGIONS
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER as SCHEMAS
+
+    usable = [r for r in REGIONS if {GROUP, ENDPOINT} <= set(SCHEMAS.get_resource_types(r))]
+    assert len(usable) > 25
+    types = {resource["Type"] for resource in template("serving")["Resources"].values()}
+    for region in usable:
+        lacking = types - set(SCHEMAS.get_resource_types(region))
+        assert not lacking, f"{region} lacks {lacking}"
+
+
 def test_every_allowed_action_is_written_out() -> None:
     for role, statement in statements():
         assert statement["Effect"] == "Allow"
@@ -57,6 +79,7 @@ def test_every_allowed_action_is_written_out() -> None:
 
 OURS = ("${Project}", "${BucketName}", "${FeatureGroupName}", "${ImageAccount}", "log-group:/aws/sagemaker/")
 OWN_REFERENCES = (
+    {"Ref": "ModelRoleArn"},
     {"Ref": "JobRoleArn"},
     {"Fn::GetAtt": ["Undelivered", "Arn"]},
     {"Fn::GetAtt": ["EndpointStackRole", "Arn"]},
@@ -70,6 +93,8 @@ def test_every_resource_is_one_of_ours() -> None:
             found += 1
             if resource == "*":
                 assert set(listed(statement["Action"])) <= NO_RESOURCE, f"{role}: {statement}"
+            elif str(resource.get("Fn::Sub")).endswith(":log-group:*"):
+                assert statement["Action"] == "logs:DescribeLogGroups", f"{role}: {statement}"
             elif resource not in OWN_REFERENCES:
                 assert any(name in resource["Fn::Sub"] for name in OURS), f"{role}: {resource}"
     assert found > 30
@@ -165,6 +190,107 @@ def test_a_changed_specification_renames_the_deployment(tmp_path: Path) -> None:
     spec.write_text(spec.read_text().replace("title: Fitness forecast", "title: Fitness"))
     names = [re.findall(r"ApiDeployment\w{10}", text)[0] for text in (before, stack_template("serving", tmp_path))]
     assert names[0] != names[1]
+
+
+def serving_functions() -> dict[str, dict[str, Any]]:
+    resources = template("serving")["Resources"]
+    return {n: r["Properties"] for n, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
+
+
+def test_each_rule_may_call_its_function_and_no_other_projects_rule_may() -> None:
+    resources = template("serving")["Resources"]
+    permitted = {
+        (p["Properties"]["FunctionName"]["Ref"], p["Properties"]["SourceArn"]["Fn::GetAtt"][0]): p.get("Condition")
+        for p in resources.values()
+        if p["Type"] == "AWS::Lambda::Permission" and p["Properties"]["Principal"] == "events.amazonaws.com"
+    }
+    rules = {name: rule for name, rule in resources.items() if rule["Type"] == "AWS::Events::Rule"}
+    wanted = {
+        (target["Arn"]["Fn::GetAtt"][0], name): rule.get("Condition")
+        for name, rule in rules.items()
+        for target in rule["Properties"]["Targets"]
+    }
+    assert permitted == wanted
+    assert len(rules) == 5
+
+
+def test_the_endpoints_choices_reach_the_start_lambda() -> None:
+    variables = serving_functions()["StartFunction"]["Environment"]["Variables"]
+    choices = {
+        "ENDPOINT_MODE": "EndpointMode",
+        "ENDPOINT_INSTANCE_TYPE": "EndpointInstanceType",
+        "ENDPOINT_INSTANCE_COUNT": "EndpointInstanceCount",
+        "ENDPOINT_MEMORY_MB": "EndpointMemoryMb",
+        "ENDPOINT_MAX_CONCURRENCY": "EndpointMaxConcurrency",
+        "MODEL_ROLE_ARN": "ModelRoleArn",
+        "FEATURE_GROUP": "FeatureGroupName",
+    }
+    assert {name: variables[name] for name in choices} == {name: {"Ref": p} for name, p in choices.items()}
+    assert template("serving")["Parameters"]["EndpointInstanceType"]["Default"] == "ml.t2.medium"
+
+
+def test_every_lambda_knows_whose_bucket_is_read() -> None:
+    for name, function in serving_functions().items():
+        assert function["Environment"]["Variables"]["ACCOUNT_ID"] == {"Ref": "AWS::AccountId"}, name
+
+
+def test_every_log_group_has_a_retention() -> None:
+    found = [r for name in NAMES for r in template(name)["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"]
+    assert len(found) >= 4
+    assert all("RetentionInDays" in group["Properties"] for group in found)
+
+
+def test_the_api_has_limits_that_no_caller_can_pass() -> None:
+    resources, parameters = template("serving")["Resources"], template("serving")["Parameters"]
+    (everything,) = resources["Stage"]["Properties"]["MethodSettings"]
+    assert (everything["ResourcePath"], everything["HttpMethod"]) == ("/*", "*")
+    plan = resources["UsagePlan"]["Properties"]
+    used = {
+        "StageRateLimit": everything["ThrottlingRateLimit"],
+        "StageBurstLimit": everything["ThrottlingBurstLimit"],
+        "RateLimit": plan["Throttle"]["RateLimit"],
+        "BurstLimit": plan["Throttle"]["BurstLimit"],
+        "DailyQuota": plan["Quota"]["Limit"],
+    }
+    assert used == {name: {"Ref": name} for name in used}
+    assert plan["Quota"]["Period"] == "DAY"
+    defaults = {name: parameters[name]["Default"] for name in used}
+    assert defaults == {
+        "StageRateLimit": 20,
+        "StageBurstLimit": 40,
+        "RateLimit": 5,
+        "BurstLimit": 20,
+        "DailyQuota": 20_000,
+    }
+
+
+def test_the_access_log_names_neither_athlete_nor_key() -> None:
+    (_, settings, _) = template("serving")["Resources"]["Stage"]["Properties"]["AccessLogSetting"]["Fn::If"]
+    variables = set(re.findall(r"\$context\.([A-Za-z.]+)", settings["Format"]))
+    assert variables == {
+        "requestId",
+        "requestTimeEpoch",
+        "httpMethod",
+        "resourcePath",
+        "status",
+        "responseLatency",
+        "identity.apiKeyId",
+        "error.responseType",
+    }
+    assert "\n" not in settings["Format"].strip()
+
+
+@pytest.mark.parametrize("project", ["aws-forecast", "ssm-forecast", "awsome", "ab", "Upper", "a" * 26])
+def test_a_project_whose_names_aws_refuses_is_refused(project: str) -> None:
+    assert not re.fullmatch(template("serving")["Parameters"]["Project"]["AllowedPattern"], project)
+
+
+def test_the_settings_choose_the_apis_limits_or_leave_them_to_the_stack() -> None:
+    limits = {"StageRateLimit", "StageBurstLimit", "RateLimit", "BurstLimit", "DailyQuota"}
+    assert not limits & set(stack_parameters(SETTINGS, "serving", "0123456789abcdef"))
+    chosen = Settings(project="p-1", account_id="123456789012", api_rate_limit=7, api_daily_quota=9)
+    given = stack_parameters(chosen, "serving", "0123456789abcdef")
+    assert {name: given[name] for name in limits & set(given)} == {"RateLimit": "7", "DailyQuota": "9"}
 
 
 def test_every_route_but_page_health_and_specification_needs_a_key() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.localaws.apigateway import errors, proxy
+from infra.localaws.apigateway.access_log import AccessLog
 from infra.localaws.apigateway.errors import GatewayError
 from infra.localaws.apigateway.request import Request
 from infra.localaws.apigateway.routes import Routes
@@ -41,11 +42,12 @@ class Compiled:
 class Gateway:
     """Answers requests for every deployed API. Compiled deployments are a cache; all else is in moto's records."""
 
-    def __init__(self, region: str, account_id: str, usage: Usage) -> None:
+    def __init__(self, region: str, account_id: str, usage: Usage, access_log: AccessLog) -> None:
         self._region = region
         self._account_id = account_id
         self._compiled: dict[tuple[str, str], Compiled] = {}
         self._usage = usage
+        self._access_log = access_log
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="integration")
 
     def forget(self) -> None:
@@ -60,17 +62,24 @@ class Gateway:
         started = time.perf_counter()
         request_id = str(uuid.uuid4())
         compiled: Compiled | None = None
+        stage: Any = None
+        seen: dict[str, str] = {}
         try:
             stage = self._stage(request)
             compiled = self._deployment(request.api_id, stage)
-            result = self._call(request, request_id, stage, compiled)
+            result = self._call(request, request_id, stage, compiled, seen)
         except GatewayError as error:
+            seen["error.responseType"] = error.kind.name
             responses = compiled.snapshot.gateway_responses if compiled else {}
             result = _rendered(error, responses, request, request_id)
         except Exception:
             log.exception("%s %s", request.method, request.full_path)
             responses = compiled.snapshot.gateway_responses if compiled else {}
             result = _rendered(GatewayError(errors.CONFIGURATION), responses, request, request_id)
+        if stage is not None and stage.access_log_settings:
+            seen |= {"status": str(result.status), "responseLatency": f"{_ms_since(started):.0f}"}
+            context = _context(request, request_id) | seen
+            self._access_log.write(stage.access_log_settings, request.api_id, request.stage, context)
         log.debug("%s %s %s in %.1f ms", request.method, request.full_path, result.status, _ms_since(started))
         return proxy.Answer(result.status, [*result.headers, ("x-amzn-RequestId", request_id)], result.body)
 
@@ -96,12 +105,18 @@ class Gateway:
             compiled = self._compiled[name] = compile_api(snapshot)
         return compiled
 
-    def _call(self, request: Request, request_id: str, stage: Any, compiled: Compiled) -> proxy.Answer:
+    def _call(
+        self, request: Request, request_id: str, stage: Any, compiled: Compiled, seen: dict[str, str]
+    ) -> proxy.Answer:
+        """The function's answer; what the access log may say of the request is put into `seen` on the way."""
         match = compiled.routes.match(request.raw_path)
         method = match.method(request.method) if match else None
         if match is None or method is None:
             raise GatewayError(errors.MISSING_TOKEN)
+        seen["resourcePath"] = method.path
         key = self._admit(request, stage, method)
+        if key is not None:
+            seen["identity.apiKeyId"] = key.id
         check_parameters(method, request.query, request.lower_headers, match.parameters)
         body = request.read_body()
         if check := compiled.body_checks.get((method.path, method.method)):
@@ -132,14 +147,14 @@ class Gateway:
             raise GatewayError(errors.UNAUTHORIZED)
         backend = self._backend()
         key = None
+        name = f"{method.path}/{request.method}"
         if method.api_key_required:
             value = None
             if backend.apis[request.api_id].api_key_source == "HEADER":
                 value = request.lower_headers.get("x-api-key")
-            name = f"{method.path}/{request.method}"
             key = self._usage.admit(backend, request.api_id, request.stage, value, name)
         if settings := (stage.method_settings or {}).get("*/*"):
-            self._usage.throttle_stage(request.api_id, request.stage, settings)
+            self._usage.throttle_stage(request.api_id, request.stage, name, settings)
         return key
 
     def _invoke(self, call: proxy.Call, snapshot: ApiSnapshot, payload: bytes) -> InvokeResult:
@@ -192,17 +207,23 @@ def _is_binary(binary_media_types: tuple[str, ...], media_type: str) -> bool:
 
 
 def _rendered(error: GatewayError, responses: Mapping[str, Any], request: Request, request_id: str) -> proxy.Answer:
-    context = {
+    context = _context(request, request_id)
+    rendered = errors.render(error, responses, context, request.lower_headers.get("accept", ""))
+    return proxy.Answer(rendered.status, list(rendered.headers.items()), rendered.body)
+
+
+def _context(request: Request, request_id: str) -> dict[str, str]:
+    """What gateway responses and the access log may say of any request."""
+    return {
         "requestId": request_id,
         "extendedRequestId": request_id.replace("-", "")[:15] + "=",
+        "requestTimeEpoch": str(int(time.time() * 1000)),
         "apiId": request.api_id,
         "stage": request.stage,
         "path": request.full_path,
         "httpMethod": request.method,
         "identity.sourceIp": request.source_ip,
     }
-    rendered = errors.render(error, responses, context, request.lower_headers.get("accept", ""))
-    return proxy.Answer(rendered.status, list(rendered.headers.items()), rendered.body)
 
 
 def _ms_since(started: float) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from infra.localaws.apigateway.access_log import NO_ROLE
 from infra.localaws.apigateway.openapi import DocumentError, import_body, read
 from infra.localaws.apigateway.snapshot import take
 
@@ -20,6 +21,7 @@ def patch() -> None:
     RestAPI.update_integration_mocks = lambda *_: None
     APIGatewayBackend.put_rest_api = put_rest_api
     APIGatewayBackend.import_rest_api = import_rest_api
+    APIGatewayBackend.update_stage = needing_a_log_role(APIGatewayBackend.update_stage)
     APIGatewayBackend.create_usage_plan_key = on_known_plans(APIGatewayBackend.create_usage_plan_key)
 
 
@@ -75,6 +77,21 @@ def _bad_request(message: str) -> Exception:
 
     error: Exception = BadRequestException(f"Errors found during import:\n\t{message}")
     return error
+
+
+def needing_a_log_role(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse an access log in an account that has not set the role by which API Gateway writes logs."""
+
+    @functools.wraps(original)
+    def update_stage(self: Any, function_id: str, stage_name: str, patch_operations: list[dict[str, Any]]) -> Any:
+        from moto.apigateway.exceptions import BadRequestException
+
+        logs = any(o["op"] != "remove" and o["path"].startswith("/accessLogSettings") for o in patch_operations)
+        if logs and not self.account.cloudwatch_role_arn:
+            raise BadRequestException(NO_ROLE)
+        return original(self, function_id, stage_name, patch_operations)
+
+    return update_stage
 
 
 def on_known_plans(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,6 +18,10 @@ _NOT_IN_MODELS = {"minItems", "maxItems", "example", "readOnly", "writeOnly", "x
 _PATH_PART = re.compile(r"\{[\w.:-]+\+?\}|[\w.:~$-]+")
 
 
+MAX_TIMEOUT_MS = 29_000
+"""API Gateway waits no longer for an integration, unless the account's quota was raised."""
+
+
 class DocumentError(ValueError):
     """The document cannot be imported; the text says why."""
 
@@ -135,7 +139,7 @@ def _put(rest_api: Any, operation: Operation, validators: Mapping[str, str]) -> 
         integration["uri"],
         integration_method=integration.get("httpMethod", "POST"),
         passthrough_behavior=str(integration.get("passthroughBehavior", "when_no_match")).upper(),
-        timeout_in_millis=integration.get("timeoutInMillis", 29_000),
+        timeout_in_millis=integration.get("timeoutInMillis", MAX_TIMEOUT_MS),
         content_handling=integration.get("contentHandling"),
         credentials=integration.get("credentials"),
     )
@@ -194,6 +198,8 @@ def _integration(where: str, operation: Mapping[str, Any]) -> dict[str, Any]:
         raise DocumentError(f"{where}: local AWS runs integrations of type aws_proxy, not {kind or 'none'}")
     if ":lambda:path/" not in str(integration.get("uri", "")):
         raise DocumentError(f"{where}: Invalid ARN specified in the request: the integration's uri names no function")
+    if not 50 <= integration.get("timeoutInMillis", MAX_TIMEOUT_MS) <= MAX_TIMEOUT_MS:
+        raise DocumentError(f"{where}: Timeout should be between 50 ms and {MAX_TIMEOUT_MS} ms")
     return integration
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
+from infra.localaws.apigateway.access_log import AccessLog
 from infra.localaws.apigateway.gateway import Gateway
 from infra.localaws.apigateway.request import Request
 from infra.localaws.apigateway.usage import Usage
@@ -20,7 +21,9 @@ def install(world: World) -> None:
     """Serve deployed APIs, by path and by host, ahead of moto."""
     from infra.localaws.apigateway import moto_records
 
-    gateway = Gateway(world.config.region, ACCOUNT_ID, Usage(counted=lambda: world.mark_changed(soon=False)))
+    access_log = AccessLog()
+    usage = Usage(counted=lambda: world.mark_changed(soon=False))
+    gateway = Gateway(world.config.region, ACCOUNT_ID, usage, access_log)
     moto_records.patch()
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -32,6 +35,7 @@ def install(world: World) -> None:
     world.route(is_user_request, app)
     world.on_restore(gateway.forget)
     world.on_shutdown(gateway.close)
+    world.on_shutdown(access_log.close)
 
 
 def is_user_request(environ: Environ) -> bool:

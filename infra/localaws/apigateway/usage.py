@@ -59,14 +59,14 @@ class Usage:
             self._count(plan, key.id)
         return key
 
-    def throttle_stage(self, api_id: str, stage: str, settings: Mapping[str, Any]) -> None:
-        """The stage's own throttle, for all callers together (GatewayError)."""
+    def throttle_stage(self, api_id: str, stage: str, method: str, settings: Mapping[str, Any]) -> None:
+        """The stage's own throttle, for all callers together and each method by itself (GatewayError)."""
         limits = {
             "rateLimit": settings.get("throttlingRateLimit"),
             "burstLimit": settings.get("throttlingBurstLimit"),
         }
         with self._lock:
-            self._throttle((api_id, stage, ""), limits)
+            self._throttle((api_id, stage, method), limits)
 
     def _throttle(self, name: tuple[str, str, str], limits: Mapping[str, Any]) -> None:
         rate, burst = limits.get("rateLimit"), limits.get("burstLimit")

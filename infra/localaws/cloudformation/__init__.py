@@ -16,7 +16,11 @@ def install(world: World) -> None:
     from infra.localaws.cloudformation.stacks import Stacks
 
     clients = Clients(world)
-    resources = Resources(clients)
+
+    def save() -> None:
+        world.save()  # the application sets it after this
+
+    resources = Resources(clients, save)
     operations = Operations(Engine(resources), resources)
     by_region: dict[str, Stacks] = {}
     lock = threading.Lock()
@@ -25,7 +29,7 @@ def install(world: World) -> None:
         backend = cloudformation_backends[ACCOUNT_ID][region]
         with lock:
             if region not in by_region or by_region[region].backend is not backend:
-                by_region[region] = Stacks(backend, region, world, operations, clients.of(region))
+                by_region[region] = Stacks(backend, region, world, operations, clients.client_for(region))
             return by_region[region]
 
     def resume() -> None:

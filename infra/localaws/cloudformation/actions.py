@@ -10,7 +10,10 @@ from moto.core.utils import camelcase_to_underscores
 from infra.localaws.cloudformation import describe
 from infra.localaws.cloudformation.change_sets import ChangeSets
 from infra.localaws.cloudformation.errors import Refused
+from infra.localaws.cloudformation.stack import StackEvent
 from infra.localaws.cloudformation.stacks import Stacks
+
+EVENTS_A_PAGE = 100
 
 Request = dict[str, Any]
 StacksFor = Callable[[str], Stacks]
@@ -66,7 +69,22 @@ def _list_stacks(stacks: Stacks, request: Request) -> dict[str, Any]:
 
 def _describe_stack_events(stacks: Stacks, request: Request) -> dict[str, Any]:
     stack = stacks.find(request["StackName"])
-    return {"StackEvents": [describe.event(stack, event) for event in reversed(stack.events)]}
+    events = list(reversed(stack.events))
+    first = _first_of_page(events, request.get("NextToken"))
+    answer: dict[str, Any] = {"StackEvents": [describe.event(stack, e) for e in events[first : first + EVENTS_A_PAGE]]}
+    if len(events) > first + EVENTS_A_PAGE:
+        answer["NextToken"] = events[first + EVENTS_A_PAGE].event_id
+    return answer
+
+
+def _first_of_page(events: list[StackEvent], token: str | None) -> int:
+    """A page begins with the event that its token names: newer ones that came since do not move it."""
+    if token is None:
+        return 0
+    found = next((index for index, event in enumerate(events) if event.event_id == token), None)
+    if found is None:
+        raise Refused("Invalid NextToken")
+    return found
 
 
 def _describe_stack_resources(stacks: Stacks, request: Request) -> dict[str, Any]:

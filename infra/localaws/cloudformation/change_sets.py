@@ -105,6 +105,7 @@ class ChangeSets:
         stack.change_set_id = change_set.change_set_id
         if stack.status == "REVIEW_IN_PROGRESS":
             stack.tags, stack.capabilities = change_set.tags, change_set.capabilities
+            stack.role_arn = change_set.role_arn or stack.role_arn
             work = self._stacks.begin_create(stack, change_set.template_body, plan, change_set.parameters)
         else:
             check_updatable(stack)

@@ -1,5 +1,7 @@
 """Creates, updates and deletes stacks; a failure is rolled back (`rollback.py` holds the way back)."""
 
+from collections.abc import Callable
+
 from botocore.exceptions import ClientError
 
 from infra.localaws.cloudformation.adapters import HANDLERS
@@ -18,13 +20,16 @@ class StoppedError(Exception):
 class Resources:
     """Brings single resources about, with their events."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, save: Callable[[], None]) -> None:
         self._clients = clients
+        self._save = save
 
     def create(self, stack: Stack, resource: StackResource) -> None:
         """Make it; raises StoppedError with its event written."""
         stack.resource_event(resource, "CREATE_IN_PROGRESS")
         try:
+            if HANDLERS[resource.type].kept_at_once:
+                self._save()
             made = HANDLERS[resource.type].create(self._target(stack, resource), resource.properties)
         except Exception as error:
             self._fail(stack, resource, "CREATE_FAILED", error)
@@ -47,18 +52,19 @@ class Resources:
 
     def delete(self, stack: Stack, resource: StackResource) -> None:
         """Delete it unless it is gone already or was never made; raises StoppedError."""
+        physical_id = resource.physical_id or _name_in_the_making(resource)
         stack.resource_event(resource, "DELETE_IN_PROGRESS")
         try:
-            if resource.physical_id:
+            if physical_id:
                 target = self._target(stack, resource)
-                HANDLERS[resource.type].delete(target, resource.physical_id, resource.properties)
+                HANDLERS[resource.type].delete(target, physical_id, resource.properties)
         except Exception as error:
             if not is_missing(error):
                 self._fail(stack, resource, "DELETE_FAILED", error)
         stack.resource_event(resource, "DELETE_COMPLETE")
 
     def _target(self, stack: Stack, resource: StackResource) -> Target:
-        client = self._clients.of(stack.region)
+        client = self._clients.client_for(stack.region, stack.role_arn)
         place = (stack.name, stack.stack_id, resource.logical_id, stack.region, ACCOUNT_ID)
         return Target(*place, stack.tags, client)
 
@@ -68,6 +74,17 @@ class Resources:
         reason = f'Resource handler returned message: "{error}" (HandlerErrorCode: {_code(error)})'
         stack.resource_event(resource, status, reason)
         raise StoppedError(f"The following resource(s) failed: [{resource.logical_id}]. {reason}") from error
+
+
+def _name_in_the_making(resource: StackResource) -> str:
+    """The name of a resource whose creation was cut off by a restart: it may have been made, or not yet.
+
+    One that was there before makes the creation fail, so its status says that it is not ours to delete.
+    """
+    name = HANDLERS[resource.type].name_property
+    if resource.status != "CREATE_IN_PROGRESS" or name is None:
+        return ""
+    return str(resource.properties.get(name, ""))
 
 
 def _code(error: Exception) -> str:

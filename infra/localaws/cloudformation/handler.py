@@ -60,6 +60,8 @@ class Handler:
     immutable: ClassVar[frozenset[str]] = frozenset()
     """A change of these makes a new resource."""
     name_property: ClassVar[str | None] = None
+    kept_at_once: ClassVar[bool] = False
+    """Whether the service keeps it on disk before the stack's own record is saved, so that this must be saved first."""
 
     def create(self, target: Target, properties: Properties) -> Made:
         raise NotImplementedError

@@ -16,6 +16,8 @@ from infra.localaws.cloudformation.plan import Plan, Surroundings
 from infra.localaws.cloudformation.rollback import Operations
 from infra.localaws.cloudformation.stack import Stack, UpdateUndo
 from infra.localaws.cloudformation.template import Template, parse, required_capabilities
+from infra.localaws.iam.guard import caller
+from infra.localaws.iam.needs import Need
 from infra.localaws.world import ACCOUNT_ID, World, log
 
 ANSWER_AFTER_S = 2.0
@@ -94,6 +96,7 @@ class Stacks:
         return stack
 
     def begin_create(self, stack: Stack, body: str, plan: Plan, texts: dict[str, str]) -> Callable[[], None]:
+        require_service_role(stack)
         stack.template_body, stack.template, stack.parameters = body, plan.template, texts
         stack.set_status("CREATE_IN_PROGRESS", "User Initiated")
 
@@ -134,6 +137,7 @@ class Stacks:
         stack.resources = dict(stack.resources)
         stack.capabilities = request.get("Capabilities") or []
         stack.role_arn = request.get("RoleARN") or stack.role_arn
+        require_service_role(stack)
         stack.set_status("UPDATE_IN_PROGRESS", "User Initiated")
         return lambda: self._operations.update(stack, plan)
 
@@ -145,6 +149,8 @@ class Stacks:
                 return
             stack = found[0]
             self._check_deletable(stack)
+            stack.role_arn = request.get("RoleARN") or stack.role_arn
+            require_service_role(stack)
             stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
         keep = frozenset(request.get("RetainResources") or ())
 
@@ -155,11 +161,20 @@ class Stacks:
         self.run(work)
 
     def continue_rollback(self, request: Request) -> None:
+        """Try a failed rollback again, without the resources to skip: the stack takes them for rolled back."""
         stack = self.find(request["StackName"], deleted=False)
-        if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.undo is None:
-            raise Refused(f"Stack:{stack.stack_id} is in {stack.status} state and can not be rolled back.")
-        stack.undo.changed = [n for n in stack.undo.changed if n not in (request.get("ResourcesToSkip") or ())]
-        stack.set_status("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+        with self._starting:
+            if stack.status != "UPDATE_ROLLBACK_FAILED" or stack.undo is None:
+                raise Refused(f"Stack:{stack.stack_id} is in {stack.status} state and can not be rolled back.")
+            skipped = request.get("ResourcesToSkip") or []
+            failed = {name for name, r in stack.resources.items() if r.status == "UPDATE_FAILED"}
+            failed |= {name for name, r in stack.undo.resources.items() if r.status == "UPDATE_FAILED"}
+            if unsuitable := sorted(set(skipped) - failed):
+                raise Refused(f"Resources {unsuitable} of the skip list are not in UPDATE_FAILED state")
+            stack.undo.changed = [name for name in stack.undo.changed if name not in skipped]
+            stack.role_arn = request.get("RoleARN") or stack.role_arn
+            require_service_role(stack)
+            stack.set_status("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
         self.run(lambda: self._operations.roll_back_update(stack))
 
     def resume(self) -> None:
@@ -204,6 +219,7 @@ class Stacks:
     def _fetch(self, url: str) -> str:
         bucket, key = bucket_and_key(url)
         try:
+            self._world.guard.require(Need("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}"))
             found = self._client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         except Exception as error:
             raise Refused(f"S3 error: {error}") from error
@@ -225,6 +241,13 @@ def bucket_and_key(url: str) -> tuple[str, str]:
     if parts.scheme not in ("http", "https") or not bucket or not key:
         raise Refused(f"TemplateURL must reference a valid S3 object to which you have access: {url}")
     return bucket, key
+
+
+def require_service_role(stack: Stack) -> None:
+    """Refuse a stack that a role's session works on without a service role: only the administrator's rights reach
+    beyond a request here, those of a session end with it."""
+    if caller().role_name is not None and not stack.role_arn:
+        raise Refused(f"local AWS lets roles work on stacks through a service role alone: give {stack.name} a RoleARN")
 
 
 def check_updatable(stack: Stack) -> None:

@@ -12,6 +12,10 @@ from infra.localaws.events.cron import ScheduleError
 from infra.localaws.events.pattern import PatternError, compile_pattern
 from infra.localaws.events.schedule import parse_schedule
 
+MAX_ENTRIES = 10
+"""More in one PutEvents are refused as a whole."""
+NOT_AUTHORIZED = {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
+
 
 def patch() -> None:
     """Change moto's classes, once a process."""
@@ -25,6 +29,7 @@ def patch() -> None:
     Rule.enable = enabling(Rule.enable)
     EventsBackend.put_rule = checked_rule(EventsBackend.put_rule)
     EventsBackend.put_targets = checked_targets(EventsBackend.put_targets)
+    EventsBackend.put_events = refusing_sources_of_aws(EventsBackend.put_events)
     handler.test_event_pattern = test_event_pattern
 
 
@@ -117,6 +122,20 @@ def checked_targets(original: Callable[..., None]) -> Callable[..., None]:
         original(self, name=name, event_bus_arn=event_bus_arn, targets=targets)
 
     return put_targets
+
+
+def refusing_sources_of_aws(original: Callable[..., list[dict[str, Any]]]) -> Callable[..., list[dict[str, Any]]]:
+    """Refuse, entry by entry, events in the name of an AWS service: only that service may send them."""
+
+    @functools.wraps(original)
+    def put_events(self: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        allowed = [event for event in events if not str(event.get("Source") or "").startswith("aws.")]
+        if len(allowed) == len(events) or len(events) > MAX_ENTRIES:
+            return original(self, events)
+        answers = iter(original(self, allowed))
+        return [next(answers) if event in allowed else dict(NOT_AUTHORIZED) for event in events]
+
+    return put_events
 
 
 def test_event_pattern(self: Any) -> str:

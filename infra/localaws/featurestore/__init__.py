@@ -1,21 +1,14 @@
 """SageMaker Feature Store: groups, the online store, and the offline store as Parquet in S3."""
 
 import threading
-from functools import wraps
 from typing import Any
 
 from infra.localaws.featurestore.groups import FeatureGroup, FeatureGroups, Provision
-from infra.localaws.featurestore.offline import Flusher
+from infra.localaws.featurestore.offline import Delay, Flusher
 from infra.localaws.featurestore.records import RecordStore
 from infra.localaws.featurestore.runtime import Runtime, matches
+from infra.localaws.featurestore.write_units import WriteUnits
 from infra.localaws.world import ACCOUNT_ID, World
-
-_flusher: Flusher | None = None
-
-
-def flush() -> int:
-    """Write every waiting record to S3 now; returns the number of files. Listing a bucket does it as well."""
-    return _flusher.flush() if _flusher else 0
 
 
 class Service(Provision):
@@ -33,7 +26,7 @@ class Service(Provision):
         self._records.define(group.key, group.offline_table())
 
     def end(self, group: FeatureGroup) -> None:
-        self._flusher.flush()
+        self._flusher.flush_group(group.key)
         self._records.forget(group.key)
 
     def resume(self) -> None:
@@ -71,7 +64,6 @@ class Service(Provision):
 
 def install(world: World) -> None:
     """Serve the data plane and put our control plane behind moto's SageMaker actions."""
-    global _flusher  # noqa: PLW0603
     from moto.sagemaker.models import sagemaker_backends
 
     from infra.localaws.s3 import put_bytes
@@ -84,14 +76,14 @@ def install(world: World) -> None:
         return group
 
     records = RecordStore(world.config.state_dir / "feature-store.sqlite")
-    _flusher = flusher = Flusher(records, put_bytes)
+    flusher = Flusher(records, put_bytes, Delay(world.config.offline_delay_s, world.config.offline_seed))
     service = Service(world, records, flusher)
     groups = FeatureGroups(service)
     for action in ("Create", "Describe", "Delete", "Update"):
         override(f"{action}FeatureGroup", getattr(groups, action.lower()))
     override("ListFeatureGroups", groups.list)
-    world.route(matches, Runtime(records, flusher, find_group, world.config.region))
-    _flush_before_listing(flusher)
+    units = WriteUnits(world.config.write_units_per_s)
+    world.route(matches, Runtime(records, flusher, units, find_group, world.config.region))
     world.on_restore(service.resume)
     world.on_shutdown(flusher.stop)
     flusher.start()
@@ -101,27 +93,3 @@ def _bucket_exists(bucket: str) -> bool:
     from moto.s3.models import s3_backends
 
     return bucket in s3_backends[ACCOUNT_ID]["aws"].buckets
-
-
-def _flush_before_listing(flusher: Flusher) -> None:
-    """A reader finds objects by listing: what was put before is there, as if it had been written at once."""
-    from moto.s3.models import S3Backend
-
-    from infra.localaws.s3 import listing
-
-    list_page = listing.list_page
-
-    @wraps(list_page)
-    def flushed_page(bucket: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
-        flusher.flush_under(bucket.name, prefix)
-        return list_page(bucket, prefix, *args, **kwargs)
-
-    listing.list_page = flushed_page
-    original = S3Backend.list_objects
-
-    @wraps(original)
-    def list_objects(self: Any, bucket: Any, prefix: str | None, *args: Any, **kwargs: Any) -> Any:
-        flusher.flush_under(bucket.name, prefix or "")
-        return original(self, bucket, prefix, *args, **kwargs)
-
-    S3Backend.list_objects = list_objects  # type: ignore[method-assign]

@@ -1,45 +1,85 @@
 """The offline store: waiting records written to S3 as Parquet, partitioned by the hour of their event time.
 
-AWS buffers up to 15 minutes. Years of daily history are a thousand hours, hence a thousand files a flush however
-few records each holds; flushing after every burst would multiply them. So records wait until puts have paused or
-the oldest has waited long enough, and whoever lists the bucket under an offline store flushes it first: a reader
-never sees less than everything that was acknowledged.
+AWS buffers what was put, partition by partition, and writes every record within 15 minutes. So does this module, but
+it need not take so long: once the puts into a group have paused, its partitions are written at different moments, in
+the second half of the delay that the server was started with, counted from the last put. Writing while puts go on
+would cost a file for nearly every record, as each day of an athlete's history is a partition of its own. Until they
+are written no reader sees the records: no listing and no other request brings them forward.
 """
 
-import contextlib
-import io
-import json
+import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from infra.localaws.featurestore.records import OfflineTable, PlannedFile, RecordStore
+from infra.localaws.featurestore.parquet import parquet_bodies
+from infra.localaws.featurestore.records import PlannedFile, RecordStore
 from infra.localaws.world import log
 
-PAUSE_S = 30.0
-OLDEST_S = 300.0
+LONGEST_S = 900.0
+"""AWS's bound from a put to its object in S3, however long the puts go on."""
+STEPS = 8
+"""At so many moments partitions are written: few enough to write many at once."""
 RETRY_S = 30.0
 FILES_A_COMMIT = 100
 
 PutBytes = Callable[[str, str, bytes], Any]
-Row = tuple[str, int, bool]
+
+
+@dataclass(frozen=True)
+class Delay:
+    """When the partitions of a group become objects; the same for the same seed, group and partition."""
+
+    longest_s: float
+    seed: int
+
+    @property
+    def first_s(self) -> float:
+        """Seconds from the last put to the earliest moment at which any partition is written."""
+        return self._moment(1)
+
+    def of(self, group_key: str, hour: int) -> float:
+        """Seconds from the last put of a group to the moment at which the partition of `hour` is written.
+
+        The time of the group's creation, which its key ends with, does not count: a second run is like the first.
+        """
+        name = group_key.partition("@")[0]
+        digest = hashlib.sha256(f"{self.seed}/{name}/{hour}".encode()).digest()
+        return self._moment(digest[0] % STEPS + 1)
+
+    def _moment(self, step: int) -> float:
+        return self.longest_s * (STEPS + step) / (2 * STEPS)
+
+
+@dataclass(frozen=True)
+class _Buffer:
+    """Records of one group that wait: when the oldest and the last of them came (monotonic seconds)."""
+
+    since: float
+    last_put: float
 
 
 class Flusher:
-    """Writes waiting records to S3, by its own thread or at once."""
+    """Writes waiting records to S3 by a thread of its own."""
 
-    def __init__(self, records: RecordStore, put_bytes: PutBytes) -> None:
+    def __init__(self, records: RecordStore, put_bytes: PutBytes, delay: Delay) -> None:
         self._records = records
         self._put_bytes = put_bytes
+        self._delay = delay
         self._flushing = threading.RLock()
+        self._lock = threading.Lock()
+        self._buffers: dict[str, _Buffer] = {}
         self._waiting = threading.Event()
         self._stopped = threading.Event()
-        self._last_put = 0.0
 
     def start(self) -> None:
-        """Start the thread; records left by an earlier run are flushed first."""
-        if self._records.has_pending():
+        """Start the thread; records that an earlier run left have their delay from when they were put."""
+        began = time.monotonic() - time.time()
+        for group_key, first_us, last_us in self._records.waiting_groups():
+            self._buffers[group_key] = _Buffer(began + first_us / 1e6, began + last_us / 1e6)
             self._waiting.set()
         threading.Thread(target=self._run, name="feature-store-flush", daemon=True).start()
 
@@ -47,102 +87,79 @@ class Flusher:
         self._stopped.set()
         self._waiting.set()
 
-    def record_waits(self) -> None:
-        """A put was queued."""
-        self._last_put = time.monotonic()
+    def record_waits(self, group_key: str) -> None:
+        """A put into a group was queued."""
+        now = time.monotonic()
+        with self._lock:
+            buffer = self._buffers.get(group_key)
+            self._buffers[group_key] = _Buffer(buffer.since if buffer else now, now)
         self._waiting.set()
 
-    def flush_under(self, bucket: str, prefix: str) -> None:
-        """Flush if anything that waits will lie under `prefix`; a failure is the thread's to report and repeat."""
-        for table in self._records.waiting_tables():
-            inside = table.prefix.startswith(prefix) or prefix.startswith(table.prefix)
-            if table.bucket == bucket and inside:
-                with contextlib.suppress(Exception):
-                    self.flush()
-                return
-
-    def flush(self) -> int:
-        """Write every waiting record now; returns the number of files.
+    def flush_group(self, group_key: str) -> None:
+        """Write what waits for a group now, before the group is deleted.
 
         Raises:
             Exception: whatever S3 raises (no such bucket); what was not written still waits.
         """
-        if not self._records.has_pending():
-            return 0
-        with self._flushing:
-            written = 0
-            failures: dict[str, Exception] = {}
-            while files := self._planned(failures):
-                for start in range(0, len(files), FILES_A_COMMIT):
-                    written += self._write_all(files[start : start + FILES_A_COMMIT], failures)
-            for failure in failures.values():
-                raise failure
-            return written
-
-    def _planned(self, failures: dict[str, Exception]) -> list[PlannedFile]:
-        return [file for file in self._records.plan(time.time_ns() // 1000) if file.group_key not in failures]
-
-    def _write_all(self, files: list[PlannedFile], failures: dict[str, Exception]) -> int:
-        """Write what can be written; a group that fails does not hold up the others."""
-        done = []
-        for file in files:
-            if file.group_key not in failures:
-                try:
-                    self._write(file)
-                    done.append(file)
-                except Exception as error:
-                    failures[file.group_key] = error
-        self._records.done(done)
-        return len(done)
-
-    def _write(self, file: PlannedFile) -> None:
-        table, rows = self._records.table(file.group_key), self._records.rows(file)
-        if table is None or not rows:
-            return
-        self._put_bytes(table.bucket, f"{table.prefix}/{file.key}", parquet(table, rows, file.write_time_us))
+        self._write(group_key, set(self._records.waiting_hours(group_key)))
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._waiting.wait()
-            self._await_pause()
-            if self._stopped.is_set():
-                return
             self._waiting.clear()
+            while not self._stopped.is_set() and (pause_s := self._flush_due()) is not None:
+                self._stopped.wait(pause_s)
+
+    def _flush_due(self) -> float | None:
+        """Write the partitions whose moment has come; the seconds until the next, None where nothing waits."""
+        with self._lock:
+            buffers = dict(self._buffers)
+        pauses = []
+        for group_key, buffer in buffers.items():
             try:
-                self.flush()
+                pause_s = self._flush_buffer(group_key, buffer)
             except Exception as error:
                 log.warning("offline store: %s; trying again in %.0f s", error, RETRY_S)
-                self._waiting.set()
-                self._stopped.wait(RETRY_S)
+                pause_s = RETRY_S
+            if pause_s is not None:
+                pauses.append(pause_s)
+        return min(pauses, default=None)
 
-    def _await_pause(self) -> None:
-        oldest = time.monotonic()
-        while not self._stopped.is_set():
-            now = time.monotonic()
-            due = min(self._last_put + PAUSE_S, oldest + OLDEST_S)
-            if now >= due:
-                return
-            self._stopped.wait(due - now)
+    def _flush_buffer(self, group_key: str, buffer: _Buffer) -> float | None:
+        """Write what is due of one group; the seconds until more is, None where nothing is left."""
+        now = time.monotonic()
+        ends_at = buffer.since + LONGEST_S
+        opens_at = min(buffer.last_put + self._delay.first_s, ends_at)
+        if now < opens_at:  # without a look at the records: puts may come by the hundred a second
+            return opens_at - now
+        due: dict[float, set[int]] = defaultdict(set)
+        for hour in self._records.waiting_hours(group_key):
+            due[min(buffer.last_put + self._delay.of(group_key, hour), ends_at)].add(hour)
+        for moment in sorted(due):
+            if moment <= now:
+                self._write(group_key, due[moment])
+        later = [moment for moment in due if moment > now]
+        if later:
+            return max(0.0, min(later) - time.monotonic())
+        with self._lock:
+            if self._buffers.get(group_key) == buffer:
+                del self._buffers[group_key]
+                return None
+        return 0.0  # a put came meanwhile
 
+    def _write(self, group_key: str, hours: set[int]) -> None:
+        with self._flushing:
+            files = self._records.plan(group_key, hours, time.time_ns() // 1000)
+            for start in range(0, len(files), FILES_A_COMMIT):
+                self._write_files(group_key, files[start : start + FILES_A_COMMIT])
 
-def parquet(table: OfflineTable, rows: list[Row], write_time_us: int) -> bytes:
-    """One file: the group's features (null where a record has none) and AWS's three columns of its own."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    def _write_files(self, group_key: str, files: list[PlannedFile]) -> None:
+        table = self._records.table(group_key)
+        if table is not None:
+            for file, body in zip(files, parquet_bodies(table.types, self._contents(files)), strict=True):
+                if body is not None:
+                    self._put_bytes(table.bucket, f"{table.prefix}/{file.key}", body)
+        self._records.done(files)
 
-    records = [{f["FeatureName"]: f["ValueAsString"] for f in json.loads(record)} for record, _, _ in rows]
-    arrow = {"String": (pa.string(), str), "Integral": (pa.int64(), int), "Fractional": (pa.float64(), float)}
-    names, columns = [], []
-    for name, feature_type in table.types.items():
-        dtype, convert = arrow[feature_type]
-        texts = (record.get(name) for record in records)
-        names.append(name)
-        columns.append(pa.array([None if text is None else convert(text) for text in texts], dtype))
-    moment = pa.timestamp("us", tz="UTC")
-    names += ["write_time", "api_invocation_time", "is_deleted"]
-    columns.append(pa.array([write_time_us] * len(rows), moment))
-    columns.append(pa.array([invoked_us for _, invoked_us, _ in rows], moment))
-    columns.append(pa.array([is_deleted for _, _, is_deleted in rows], pa.bool_()))
-    body = io.BytesIO()
-    pq.write_table(pa.table(columns, names=names), body, use_dictionary=False, write_statistics=False)
-    return body.getvalue()
+    def _contents(self, files: list[PlannedFile]) -> Iterable[tuple[int, list[tuple[str, int, bool]]]]:
+        return [(file.write_time_us, self._records.rows(file)) for file in files]

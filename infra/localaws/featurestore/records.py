@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS online (
 CREATE TABLE IF NOT EXISTS pending (
     seq INTEGER PRIMARY KEY, group_key TEXT NOT NULL, hour INTEGER NOT NULL, event_time_us INTEGER NOT NULL,
     invoked_us INTEGER NOT NULL, is_deleted INTEGER NOT NULL, record TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS pending_hours ON pending (group_key, hour);
+CREATE INDEX IF NOT EXISTS pending_hours ON pending (group_key, hour, seq);
 CREATE TABLE IF NOT EXISTS files (
     key TEXT PRIMARY KEY, group_key TEXT NOT NULL, hour INTEGER NOT NULL, last_seq INTEGER NOT NULL,
     write_time_us INTEGER NOT NULL);
@@ -133,29 +133,31 @@ class RecordStore:
             for table in ("online", "pending", "files", "groups"):
                 db.execute(f"DELETE FROM {table} WHERE group_key = ?", (group_key,))  # noqa: S608
 
-    def has_pending(self) -> bool:
+    def waiting_groups(self) -> list[tuple[str, int, int]]:
+        """Groups whose records wait for the offline store: key, first and last api invocation time (microseconds)."""
+        query = "SELECT group_key, min(invoked_us), max(invoked_us) FROM pending GROUP BY 1"
         with self._lock:
-            return self._db.execute("SELECT 1 FROM pending LIMIT 1").fetchone() is not None
+            return self._db.execute(query).fetchall()
 
-    def waiting_tables(self) -> list[OfflineTable]:
-        """The offline stores that records wait for."""
-        query = "SELECT definition FROM groups g WHERE EXISTS (SELECT 1 FROM pending p WHERE p.group_key = g.group_key)"
+    def waiting_hours(self, group_key: str) -> list[int]:
+        """The partitions (hours since 1970) of a group that records wait for."""
         with self._lock:
-            rows = self._db.execute(query).fetchall()
-        return [OfflineTable(**json.loads(definition)) for (definition,) in rows if definition != "null"]
+            found = self._db.execute("SELECT DISTINCT hour FROM pending WHERE group_key = ?", (group_key,))
+            return [row[0] for row in found]
 
-    def plan(self, write_time_us: int) -> list[PlannedFile]:
-        """Name one file for each group and hour that waits; a group's files named earlier and not done come first."""
+    def plan(self, group_key: str, hours: set[int], write_time_us: int) -> list[PlannedFile]:
+        """Name one file for each of the partitions; files named earlier and not done come first."""
         with self._transaction() as db:
-            left = [PlannedFile(*row) for row in db.execute("SELECT * FROM files")]
+            left = [PlannedFile(*row) for row in db.execute("SELECT * FROM files WHERE group_key = ?", (group_key,))]
             planned: list[PlannedFile] = []
             waiting = db.execute(
-                "SELECT group_key, hour, max(seq), max(event_time_us) FROM pending "
-                "WHERE group_key NOT IN (SELECT group_key FROM files) GROUP BY 1, 2"
+                "SELECT hour, max(seq), max(event_time_us) FROM pending WHERE group_key = ? GROUP BY 1", (group_key,)
             )
-            for group_key, hour, last_seq, latest_us in waiting.fetchall():
-                name = f"{hour_partition(latest_us)}/{file_stamp(latest_us)}_{secrets.token_hex(8)}.parquet"
-                planned.append(PlannedFile(name, group_key, hour, last_seq, write_time_us))
+            named = {file.hour for file in left}
+            for hour, last_seq, latest_us in waiting.fetchall():
+                if hour in hours - named:
+                    name = f"{hour_partition(latest_us)}/{file_stamp(latest_us)}_{secrets.token_hex(8)}.parquet"
+                    planned.append(PlannedFile(name, group_key, hour, last_seq, write_time_us))
             rows = [(f.key, f.group_key, f.hour, f.last_seq, f.write_time_us) for f in planned]
             db.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?)", rows)
         return left + planned

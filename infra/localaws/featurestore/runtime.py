@@ -11,6 +11,7 @@ from infra.localaws.featurestore.groups import FeatureGroup, group_name, not_fou
 from infra.localaws.featurestore.offline import Flusher
 from infra.localaws.featurestore.records import RecordStore, Write
 from infra.localaws.featurestore.schema import RecordError
+from infra.localaws.featurestore.write_units import WriteUnits, units_of
 from infra.localaws.world import Environ, StartResponse
 
 GROUP_PATH = "/FeatureGroup/"
@@ -43,9 +44,12 @@ def matches(environ: Environ) -> bool:
 class Runtime:
     """The WSGI application of the data plane."""
 
-    def __init__(self, records: RecordStore, flusher: Flusher, find_group: FindGroup, default_region: str) -> None:
+    def __init__(
+        self, records: RecordStore, flusher: Flusher, units: WriteUnits, find_group: FindGroup, default_region: str
+    ) -> None:
         self._records = records
         self._flusher = flusher
+        self._units = units
         self._find_group = find_group
         self._default_region = default_region
         self._actions = {"PUT": self._put, "GET": self._get, "DELETE": self._delete}
@@ -91,14 +95,19 @@ class Runtime:
         if request.get("TtlDuration") is not None:
             raise invalid("TtlDuration is not supported by local AWS")
         online, offline = _stores(group, request.get("TargetStores"))
-        record = request.get("Record")
+        record: Any = request.get("Record")
         checked = group.schema.check(record)
+        self._take_units(group, checked.record_id, units_of(record))
         text = json.dumps(record, separators=(",", ":"))
         write = Write(group.key, checked.record_id, checked.event_time_us, time.time_ns() // 1000, text)
         self._records.write(write, online, offline)
         if offline:
-            self._flusher.record_waits()
+            self._flusher.record_waits(group.key)
         return ""
+
+    def _take_units(self, group: FeatureGroup, record_id: str, units: int) -> None:
+        if not self._units.take(group.key, record_id, units):
+            raise RequestError("ThrottlingException", "400 Bad Request", "Rate exceeded")
 
     def _get(self, group: FeatureGroup, environ: Environ) -> str:
         query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
@@ -124,10 +133,12 @@ class Runtime:
         record_id, event_time = _one(query, "RecordIdentifierValueAsString"), _one(query, "EventTime")
         online, offline = _stores(group, query.get("TargetStores"))
         marker = [(group.schema.record_id, record_id), (group.schema.event_time, event_time)]
+        event_time_us = group.schema.moment_us(event_time)
+        self._take_units(group, record_id, 1)
         write = Write(
             group.key,
             record_id,
-            group.schema.moment_us(event_time),
+            event_time_us,
             time.time_ns() // 1000,
             json.dumps([{"FeatureName": name, "ValueAsString": value} for name, value in marker]),
             is_deleted=True,
@@ -138,7 +149,7 @@ class Runtime:
         else:
             self._records.write(write, online, offline)
         if offline:
-            self._flusher.record_waits()
+            self._flusher.record_waits(group.key)
         return ""
 
     def _batch_get(self, region: str, request: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ class Function:
     environment: tuple[tuple[str, str], ...]
     code_sha256: str
     region: str
+    role_arn: str
 
     @property
     def log_group(self) -> str:
@@ -53,6 +54,7 @@ def read_function(record: Any) -> Function:
         environment=tuple(sorted((str(k), str(v)) for k, v in record.environment_vars.items())),
         code_sha256=record.code_sha_256,
         region=record.region,
+        role_arn=str(record.role or ""),
     )
 
 

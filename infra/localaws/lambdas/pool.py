@@ -45,6 +45,12 @@ class Pool:
         self._starting = 0
         self._waiting = 0
         self._closed = False
+        self._made_at = time.monotonic()
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the pool was made."""
+        return time.monotonic() - self._made_at
 
     @property
     def busy(self) -> int:

@@ -5,9 +5,9 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from infra.localaws.lambdas import report
 from infra.localaws.lambdas.function import Function, read_function, refusal
@@ -20,18 +20,35 @@ from infra.localaws.lambdas.writer import LogWriter
 log = logging.getLogger("localaws.lambda")
 
 MAX_REQUEST_BYTES = 6_291_456
+CREDENTIALS_LAST_S = 11 * 3600.0
+"""Workers are replaced before the credentials that they were started with end."""
 ATTEMPTS = 5
 """How often an invocation looks for another worker or pool where its own went away before it began."""
+
+
+class Grants(Protocol):
+    """What a function's role gives it."""
+
+    def environment(self, function: Function) -> Mapping[str, str]:
+        """The AWS variables of a worker that is about to start, with its role's credentials.
+
+        Raises:
+            OSError: Lambda cannot assume the role.
+        """
+        ...
+
+    def may_log(self, function: Function, stream: str) -> bool:
+        """Whether the role lets the function's lines into its log group."""
+        ...
 
 
 class Runner:
     """One for a local AWS. Holds all processes and threads of Lambda; nothing of it is kept over a restart."""
 
-    def __init__(self, work_dir: Path, aws: Callable[[], Mapping[str, str]]) -> None:
-        """`aws` gives the AWS variables of a worker that is about to start."""
+    def __init__(self, work_dir: Path, grants: Grants) -> None:
         self._packages = Packages(work_dir / "code")
         self._scratch = work_dir / "scratch"
-        self._aws = aws
+        self._grants = grants
         self._lock = threading.Lock()
         self._pools: dict[str, tuple[Function, Pool]] = {}
         self._closed = False
@@ -79,7 +96,7 @@ class Runner:
             if self._closed:
                 raise InvokeError("ServiceException", "Local AWS is stopping.", 500)
             known, pool = self._pools.get(function.arn, (None, None))
-            if pool is None or known != function:
+            if pool is None or known != function or pool.age_s > CREDENTIALS_LAST_S:
                 retired = pool
                 pool = Pool(lambda: self._start(function, code))
                 self._pools[function.arn] = (function, pool)
@@ -92,7 +109,7 @@ class Runner:
             folder = self._packages.unpack(code)
         except PackageError as e:
             raise OSError(str(e)) from e
-        return Worker(function, folder, self._scratch, self._aws())
+        return Worker(function, folder, self._scratch, self._grants.environment(function))
 
     def _run(
         self, function: Function, pool: Pool, request_id: str, payload: bytes, client_context: Any
@@ -125,7 +142,8 @@ class Runner:
     ) -> InvokeResult:
         init_s, worker.init_s = worker.init_s, None
         lines = report.log_lines(function, request_id, exchange, duration_s, init_s)
-        self.logs.write(function.log_group, worker.stream, lines)
+        if self._grants.may_log(function, worker.stream):
+            self.logs.write(function.log_group, worker.stream, lines)
         body, error = report.payload(function, request_id, exchange)
         return InvokeResult(200, body, error, report.tail(lines), function.version)
 

@@ -1,10 +1,15 @@
 """Lambda in this local AWS: `install`, and `invoke` for the services beside it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.localaws.iam.guard import Denied
+from infra.localaws.iam.needs import Need
+from infra.localaws.iam.principals import session_of
 from infra.localaws.lambdas.asynchronous import MAX_EVENT_BYTES, Asynchronous
+from infra.localaws.lambdas.function import Function
 from infra.localaws.lambdas.result import InvokeResult, not_found
 from infra.localaws.lambdas.runner import Runner, check_payload
 from infra.localaws.world import ACCOUNT_ID, World
@@ -19,6 +24,33 @@ class Service:
     region: str
     runner: Runner
     asynchronous: Asynchronous
+
+
+@dataclass(frozen=True)
+class RoleGrants:
+    """What functions are given by their roles, as IAM decides."""
+
+    world: World
+
+    def environment(self, function: Function) -> Mapping[str, str]:
+        """AWS variables with the credentials of the function's role; OSError where Lambda cannot assume it."""
+        guard = self.world.guard
+        try:
+            credentials = guard.service_credentials(function.role_arn, "lambda.amazonaws.com", function.name)
+        except Denied as denied:
+            raise OSError(f"The role defined for the function cannot be assumed by Lambda. {denied.message}") from None
+        return {**self.world.child_environment(), **credentials.as_environment()}
+
+    def may_log(self, function: Function, stream: str) -> bool:
+        """Whether the function's role may write its log stream; without the right, lines are lost as on AWS."""
+        prefix = f"arn:aws:logs:{function.region}:{ACCOUNT_ID}:log-group:{function.log_group}"
+        role = session_of(function.role_arn, function.name)
+        try:
+            for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+                self.world.guard.require(Need(action, f"{prefix}:log-stream:{stream}"), role)
+        except Denied:
+            return False
+        return True
 
 
 class _Installed:
@@ -36,7 +68,7 @@ def install(world: World) -> None:
     from infra.localaws.lambdas import moto_records
     from infra.localaws.lambdas.api import is_invocation, make_app
 
-    runner = Runner(world.work_dir / "lambda", world.child_environment)
+    runner = Runner(world.work_dir / "lambda", RoleGrants(world))
     running = Service(world.config.region, runner, Asynchronous(runner.invoke))
     _Installed.service = running
     moto_records.patch()

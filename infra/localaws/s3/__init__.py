@@ -21,7 +21,7 @@ def install(world: World) -> None:
     """Open the journal of the state folder, restore S3 from it, and serve."""
     from moto.s3.models import FakeBucket, S3Backend
 
-    from infra.localaws.s3 import console, objects, routes
+    from infra.localaws.s3 import console, objects, owner, routes
     from infra.localaws.s3.multipart import complete_multipart_upload
     from infra.localaws.s3.policy import get_permission
     from infra.localaws.s3.restore import BucketBook
@@ -45,6 +45,7 @@ def install(world: World) -> None:
 
     world.on_commit(commit)
     world.on_close(journal.close)
+    world.route(owner.is_refused, owner.refuse)
     world.route(routes.wanted, routes.serve)
     world.route(console.wanted, console.serve)
 
@@ -141,6 +142,14 @@ def put_bytes(bucket: str, key: str, body: bytes, content_type: str = "binary/oc
     return stored.version_id
 
 
+def has_key(bucket: str, key: str) -> bool:
+    """Whether a bucket has a current version of a key; True for a bucket that is not there, which S3 says to all."""
+    from infra.localaws.s3.objects import StoredKey
+
+    found = _backend().buckets.get(bucket)
+    return found is None or isinstance(found.keys.get(key), StoredKey)
+
+
 def list_keys(bucket: str, prefix: str = "") -> list[str]:
     """Every current key with the prefix, sorted.
 
@@ -148,8 +157,6 @@ def list_keys(bucket: str, prefix: str = "") -> list[str]:
         KeyError: no such bucket.
     """
     from infra.localaws.s3.listing import list_page
-    from infra.localaws.s3.routes import announce_listing
 
-    announce_listing(_backend(), _bucket(bucket), prefix)
     page = list_page(_bucket(bucket), prefix, "", "", limit=2**62)
     return [key.name for key in page.keys]

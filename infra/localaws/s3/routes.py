@@ -143,21 +143,7 @@ def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 def _list(call: Call) -> tuple[int, Headers, Iterable[bytes]]:
     bucket = call.bucket("ListBucket")
-    announce_listing(call.backend, bucket, call.query.get("prefix", ""))
     return 200, [("Content-Type", "application/xml")], [listing.answer(bucket, call.query)]
-
-
-class _NoKeys:
-    """A bucket's name with nothing in it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.keys: dict[str, StoredKey] = {}
-
-
-def announce_listing(backend: S3Backend, bucket: FakeBucket, prefix: str) -> None:
-    """Let what other services wrapped around moto's listing run: Feature Store writes its pending records first."""
-    backend.list_objects(_NoKeys(bucket.name), prefix, None, None, 0)  # type: ignore[arg-type]
 
 
 def _put(call: Call) -> tuple[int, Headers, Iterable[bytes]]:

@@ -1,17 +1,18 @@
 """SageMaker that runs: jobs are processes with an /opt/ml, endpoints answer from the real artifact."""
 
 import random
+import threading
 
 from moto.sagemaker.models import sagemaker_backends
 
-from infra.localaws.sagemaker import models
+from infra.localaws.sagemaker import models, opt_ml
 from infra.localaws.sagemaker.endpoints import EndpointFailed, Endpoints
 from infra.localaws.sagemaker.fleet import Fleet
 from infra.localaws.sagemaker.invoke import Invocations
 from infra.localaws.sagemaker.processing import Processing
 from infra.localaws.sagemaker.registry import Registry
 from infra.localaws.sagemaker.training import Training
-from infra.localaws.world import ACCOUNT_ID, World
+from infra.localaws.world import ACCOUNT_ID, World, log
 
 __all__ = ["EndpointFailed", "install", "wait_in_service"]
 
@@ -25,7 +26,8 @@ def install(world: World) -> None:
     models.install()
     endpoints = Endpoints(world, fleet)
     Invocations(world, fleet)
-    Registry(world)
+    registry = Registry(world)
+    threading.Thread(target=_say_what_is_lacking, name="sagemaker-lacks", daemon=True).start()
     _endpoints[:] = [endpoints]
 
     def restore() -> None:
@@ -33,8 +35,14 @@ def install(world: World) -> None:
             training.fail_interrupted(backend)
             processing.fail_interrupted(backend)
             endpoints.restore(backend)
+            registry.complete_interrupted(backend)
 
     world.on_restore(restore)
+
+
+def _say_what_is_lacking() -> None:
+    for line in opt_ml.warnings(wants_isolation=True):
+        log.warning(line.removeprefix("local AWS: "))
 
 
 def wait_in_service(name: str, timeout_s: float, region: str = "us-east-1") -> None:

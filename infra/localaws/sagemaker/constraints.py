@@ -95,8 +95,17 @@ def _matches(pattern: str, value: str) -> bool:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
+def _compiled(pattern: str) -> Any:
+    """The pattern, where a dot takes no newline, as in AWS's own checks; None for one that no engine here reads.
+
+    AWS writes some in Java's dialect (`\\p{L}`), which the standard library does not know.
+    """
     try:
-        return re.compile(pattern, re.DOTALL)
-    except re.error:  # AWS writes some in Java's dialect (\p{L}): these go unchecked
-        return None
+        return re.compile(pattern)
+    except re.error:
+        import regex  # type: ignore[import-untyped]
+
+        try:
+            return regex.compile(pattern)
+        except regex.error:
+            return None

@@ -71,6 +71,13 @@ class Endpoints:
             raise ValidationException(f'Cannot update in-progress endpoint "{endpoint.arn}".')
         if endpoint.endpoint_status == "Failed":  # deleting is all that AWS allows then
             raise ValidationException(f'Cannot update failed endpoint "{endpoint.arn}".')
+        now_serverless = any(variant.get("CurrentServerlessConfig") for variant in endpoint.production_variants)
+        wanted = backend.endpoint_configs[config_name].production_variants
+        if now_serverless != any(variant.get("ServerlessConfig") for variant in wanted):
+            raise ValidationException(
+                f'Cannot update endpoint "{endpoint.arn}": updating between a real-time endpoint and a serverless '
+                "endpoint is not supported."
+            )
         self._move(endpoint, "Updating", None)
         self._in_background(self._bring_up, backend, endpoint, config_name)
         return endpoint
@@ -117,7 +124,7 @@ class Endpoints:
         except Exception as error:
             if not isinstance(error, StartFailed):
                 log.exception("endpoint %s", endpoint.endpoint_name)
-            self._give_up(backend, endpoint, str(error))
+            self._give_up(backend, endpoint, str(error)[:1024])
             return
         if backend.endpoints.get(endpoint.endpoint_name) is not endpoint:  # deleted meanwhile
             deployment.close()
@@ -159,14 +166,9 @@ class Endpoints:
                 process = ServingProcess(self._world, container, f"/aws/sagemaker/Endpoints/{name}", variant)
                 variants[variant] = Variant(float(given.get("InitialVariantWeight", 1.0)), process)
                 process.start()
-            except Exception as error:
+            except Exception:
                 deployment.close()
-                if not isinstance(error, StartFailed):
-                    raise
-                raise StartFailed(
-                    f"The primary container for production variant {variant} did not pass the ping health check. "
-                    f"Please check CloudWatch logs for this endpoint. {error}"[:1024]
-                ) from error
+                raise
         return deployment
 
     def _move(self, endpoint: FakeEndpoint, status: str, failure_reason: str | None) -> None:

@@ -42,8 +42,6 @@ class Invocations:
             headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", refused.code)]
             return _respond(start_response, refused.status, headers, body)
         headers = [("Content-Type", answer.content_type), ("x-Amzn-Invoked-Production-Variant", variant)]
-        if answer.custom_attributes:
-            headers.append(("X-Amzn-SageMaker-Custom-Attributes", answer.custom_attributes))
         return _respond(start_response, 200, headers, answer.body)
 
     def _answer(self, environ: Environ) -> tuple[str, Answer]:

@@ -1,6 +1,7 @@
 """What training and processing share: the jobs that run now, their logs, and their end."""
 
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -19,11 +20,8 @@ class JobLog:
         self.group = group
         self._job = job
         self._epoch_s = started_at_s
-        self.last_line = ""
 
     def write(self, host: str, line: str) -> None:
-        if line.strip():
-            self.last_line = line.strip()
         logs.write(self.group, f"{self._job}/{host}-{self._epoch_s}", [line])
 
 
@@ -76,10 +74,17 @@ def host_names(count: int) -> tuple[str, ...]:
     return tuple(f"algo-{number}" for number in range(1, count + 1))
 
 
-def warn_without_mounts(job_log: JobLog, hosts: tuple[str, ...]) -> None:
-    if not opt_ml.can_mount():
+def warn(job_log: JobLog, hosts: tuple[str, ...], *, wants_isolation: bool) -> None:
+    """Say in the log of every host what its container lacks on this machine."""
+    for line in opt_ml.warnings(wants_isolation=wants_isolation):
         for host in hosts:
-            job_log.write(host, opt_ml.MOUNTS_DENIED)
+            job_log.write(host, line)
+
+
+def log_signal(job_log: JobLog, host: str, exit_code: int) -> None:
+    """Say in the log which signal ended a process: SageMaker's failure reason has its exit code alone."""
+    if exit_code < 0:
+        job_log.write(host, f"local AWS: the process of {host} was killed by {signal.Signals(-exit_code).name}")
 
 
 def read_message(path: Path) -> str:

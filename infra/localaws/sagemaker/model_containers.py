@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.sagemaker.models import Model, SageMakerModelBackend
 
+from infra.localaws.sagemaker import storage
 from infra.localaws.sagemaker.errors import ValidationException
 
 
@@ -16,6 +17,8 @@ class ModelContainer:
     image: str
     model_data_url: str | None
     environment: Mapping[str, str]
+    is_isolated: bool
+    """Whether the container has no network (EnableNetworkIsolation of the model)."""
 
 
 def container_of(backend: SageMakerModelBackend, model: Model) -> ModelContainer:
@@ -38,7 +41,10 @@ def container_of(backend: SageMakerModelBackend, model: Model) -> ModelContainer
         )
     environment = {**(package.get("Environment") or {}), **(own.get("Environment") or {})}
     return ModelContainer(
-        image, _data_of(own) or _data_of(package), {name: str(value) for name, value in environment.items()}
+        image,
+        _data_of(own) or _data_of(package),
+        {name: str(value) for name, value in environment.items()},
+        bool(model.enable_network_isolation),
     )
 
 
@@ -54,6 +60,18 @@ def package_container(backend: SageMakerModelBackend, name_or_arn: str) -> dict[
         raise ValidationException(f"Model package {name_or_arn} has no InferenceSpecification to serve")
     first: dict[str, Any] = containers[0]
     return first
+
+
+def check_model_data(url: str | None) -> None:
+    """Raise ValidationException where the artifact at `url` does not exist, as SageMaker does before it takes one."""
+    if url is None:
+        return
+    try:
+        exists = storage.exists(storage.S3Uri.parse(url))
+    except ValueError as error:
+        raise ValidationException(f"Invalid ModelDataUrl: {error}") from error
+    if not exists:
+        raise ValidationException(f"Could not find model data at {url}.")
 
 
 def _data_of(container: Mapping[str, Any]) -> str | None:

@@ -1,19 +1,20 @@
-"""Models and endpoint configurations: moto's, with AWS's refusals."""
+"""Models and endpoint configurations: moto's, with AWS's refusals and the network isolation that moto forgets."""
 
 from collections.abc import Callable
 from typing import Any
 
 from moto.sagemaker.models import FakeEndpointConfig, Model, SageMakerModelBackend
 
-from infra.localaws.sagemaker.actions import guard, replace
+from infra.localaws.sagemaker.actions import Request, guard, override, replace
 from infra.localaws.sagemaker.constraints import enum_values
 from infra.localaws.sagemaker.errors import ValidationException
-from infra.localaws.sagemaker.model_containers import container_of
+from infra.localaws.sagemaker.model_containers import check_model_data, container_of
 
 
 def install() -> None:
     """Refuse taken names, containers that cannot be, and instance types that AWS does not know."""
-    for action in ("CreateModel", "CreateEndpointConfig", "CreateEndpoint"):
+    override("CreateModel", _create_model)
+    for action in ("CreateEndpointConfig", "CreateEndpoint"):
         guard(action)
     creating_model = _creating_model(SageMakerModelBackend.create_model)
     creating_config = _creating_config(SageMakerModelBackend.create_endpoint_config)
@@ -23,13 +24,26 @@ def install() -> None:
     replace(FakeEndpointConfig, "validate_instance_type", _validate_instance_type)
 
 
+def _create_model(backend: SageMakerModelBackend, request: Request) -> dict[str, Any]:
+    model = backend.create_model(
+        model_name=request["ModelName"],
+        execution_role_arn=request.get("ExecutionRoleArn", ""),
+        primary_container=request.get("PrimaryContainer"),
+        vpc_config=request.get("VpcConfig"),
+        containers=request.get("Containers"),
+        tags=request.get("Tags"),
+    )
+    model.enable_network_isolation = bool(request.get("EnableNetworkIsolation"))
+    return {"ModelArn": model.arn}
+
+
 def _creating_model(original: Callable[..., Model]) -> Callable[..., Model]:
     def create_model(backend: SageMakerModelBackend, model_name: str, **fields: Any) -> Model:
         if model_name in backend._models:
             raise ValidationException(f'Cannot create already existing model "{backend._models[model_name].arn}".')
         model = original(backend, model_name=model_name, **fields)
         try:
-            container_of(backend, model)
+            check_model_data(container_of(backend, model).model_data_url)
         except Exception:
             del backend._models[model_name]
             raise

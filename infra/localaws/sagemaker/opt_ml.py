@@ -2,6 +2,9 @@
 
 Where namespaces are denied (`unshare` refused or missing) the path `/opt/ml` is rewritten to the folder in arguments
 and environment instead; `MOUNTS_DENIED` is then the first line of the log.
+
+A process that asks for network isolation also gets a network namespace without interfaces. Where the kernel permits
+none it runs with the network of this machine, and `NETWORK_SHARED` says so in its log and when local AWS starts.
 """
 
 import os
@@ -17,6 +20,10 @@ OPT_ML = "/opt/ml"
 MOUNTS_DENIED = (
     "local AWS: this machine denies mount namespaces; /opt/ml is rewritten to a folder in arguments and environment, "
     "a path written into the code is not"
+)
+NETWORK_SHARED = (
+    "local AWS: this machine denies network namespaces; what asks for network isolation runs with the network of this "
+    "machine, on AWS it would have none"
 )
 
 # The host's /opt is never written to: where it has no `ml`, the namespace gets an /opt with the same entries plus `ml`.
@@ -55,18 +62,26 @@ class Launch:
     environment: Mapping[str, str]
     cwd: str
     """A path as the process sees it, e.g. `/opt/ml/code`."""
+    is_isolated: bool = False
+    """Whether the process has no network at all."""
 
 
 @cache
 def can_mount() -> bool:
     """Whether this machine lets us give a process its own /opt/ml."""
-    if shutil.which("unshare") is None:
-        return False
-    with tempfile.TemporaryDirectory() as folder:
-        command = _entering(Path(folder), OPT_ML, ("true",), die_with_parent=False)
-        environment = {**os.environ, "TMPDIR": folder}
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=20, check=False)
-        return done.returncode == 0
+    return _can_enter(is_isolated=False)
+
+
+@cache
+def can_isolate() -> bool:
+    """Whether this machine lets us give a process a network of its own, without interfaces."""
+    return _can_enter(is_isolated=True)
+
+
+def warnings(*, wants_isolation: bool) -> list[str]:
+    """What a container of this machine lacks, as lines for its log."""
+    shares_network = wants_isolation and not can_isolate()
+    return ([] if can_mount() else [MOUNTS_DENIED]) + ([NETWORK_SHARED] if shares_network else [])
 
 
 def start(launch: Launch, *, stdin: int = subprocess.DEVNULL, die_with_parent: bool) -> subprocess.Popen[bytes]:
@@ -76,7 +91,8 @@ def start(launch: Launch, *, stdin: int = subprocess.DEVNULL, die_with_parent: b
     must outlive it.
     """
     if can_mount():
-        command = _entering(launch.tree, launch.cwd, launch.command, die_with_parent)
+        flags = _namespaces(is_isolated=launch.is_isolated and can_isolate())
+        command = _entering(flags, launch.tree, launch.cwd, launch.command, die_with_parent)
         environment, cwd = dict(launch.environment), "/"
     else:
         command = [rewritten(argument, launch.tree) for argument in launch.command]
@@ -110,6 +126,21 @@ def inside(tree: Path, path: str) -> Path:
     return local
 
 
-def _entering(tree: Path, cwd: str, command: Sequence[str], die_with_parent: bool) -> list[str]:
+def _can_enter(*, is_isolated: bool) -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        flags = _namespaces(is_isolated=is_isolated)
+        command = _entering(flags, Path(folder), OPT_ML, ("true",), die_with_parent=False)
+        environment = {**os.environ, "TMPDIR": folder}
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=20, check=False)
+        return done.returncode == 0
+
+
+def _namespaces(*, is_isolated: bool) -> list[str]:
+    return ["--map-root-user", "--mount", *(["--net"] if is_isolated else [])]
+
+
+def _entering(flags: list[str], tree: Path, cwd: str, command: Sequence[str], die_with_parent: bool) -> list[str]:
     dies = "yes" if die_with_parent else "no"
-    return ["unshare", "-rm", "sh", "-c", _ENTER, "enter", str(tree), cwd, dies, *command]
+    return ["unshare", *flags, "sh", "-c", _ENTER, "enter", str(tree), cwd, dies, *command]

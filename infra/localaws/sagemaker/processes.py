@@ -132,13 +132,6 @@ def _signal_session(process: subprocess.Popen[bytes], number: signal.Signals) ->
         os.killpg(process.pid, number)
 
 
-def describe_exit(host: str, code: int) -> str:
-    """An exit in words: `killed by SIGKILL` for a signal, else nothing but the code's meaning."""
-    if code < 0:
-        return f"the process of {host} was killed by {signal.Signals(-code).name}"
-    return f"the process of {host} ended with {code}"
-
-
 def container_exit_code(code: int) -> int:
     """The exit code as a container reports it: 128 + the signal's number for a killed process."""
     return 128 - code if code < 0 else code

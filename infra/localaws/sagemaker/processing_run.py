@@ -8,11 +8,15 @@ from typing import Any
 
 from infra.localaws.sagemaker.containers import base_environment, interpreter_for, threads_per_process
 from infra.localaws.sagemaker.inputs_outputs import InputError, S3Input, download, upload
-from infra.localaws.sagemaker.job_runs import JobLog, host_names, read_message, warn_without_mounts
+from infra.localaws.sagemaker.job_runs import JobLog, host_names, log_signal, read_message, warn
 from infra.localaws.sagemaker.opt_ml import OPT_ML, Launch, can_mount, inside, rewritten
-from infra.localaws.sagemaker.processes import Ended, ProcessGroup, container_exit_code, describe_exit
+from infra.localaws.sagemaker.processes import Ended, ProcessGroup
 from infra.localaws.sagemaker.storage import S3Uri
 from infra.localaws.world import World
+
+FAILED = "AlgorithmError: See job logs for more information"
+"""All that SageMaker says of a failed container: the container's own words are in ExitMessage."""
+MESSAGE_LENGTH = 1024
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class ProcessingRun:
         self._log = job_log
         self._cluster = request["ProcessingResources"]["ClusterConfig"]
         self._hosts = host_names(int(self._cluster["InstanceCount"]))
+        self._is_isolated = bool((request.get("NetworkConfig") or {}).get("EnableNetworkIsolation"))
 
     def run(
         self, processes: ProcessGroup, started: Callable[[], None], on_line: Callable[[str, str], None]
@@ -46,7 +51,7 @@ class ProcessingRun:
             raise InputError("local AWS needs AppSpecification.ContainerEntrypoint: it has no image to take one from")
         for index, host in enumerate(self._hosts):
             self._furnish(host, index)
-        warn_without_mounts(self._log, self._hosts)
+        warn(self._log, self._hosts, wants_isolation=self._is_isolated)
         started()
         limit_s = float((self._request.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds", 86400))
         launches = {host: self._launch(host, python) for host in self._hosts}
@@ -102,7 +107,7 @@ class ProcessingRun:
         }
         application = self._request["AppSpecification"]
         command = (*application["ContainerEntrypoint"], *(application.get("ContainerArguments") or ()))
-        return Launch(self._tree(host), command, environment, OPT_ML)
+        return Launch(self._tree(host), command, environment, OPT_ML, self._is_isolated)
 
     def _upload(self) -> None:
         for output in self._outputs():
@@ -111,15 +116,12 @@ class ProcessingRun:
                 upload(inside(self._tree(host), output["S3Output"]["LocalPath"]), target)
 
     def _judge(self, ended: Ended) -> ProcessingEnd:
-        said = next((text for host in self._hosts if (text := self._message(host))), None)
+        messages = [read_message(self._tree(host) / "output/message") for host in self._hosts]
+        message = "".join(messages)[:MESSAGE_LENGTH] or None
         if ended.timed_out or ended.stopped:
-            return ProcessingEnd("Stopped", None, said)
+            return ProcessingEnd("Stopped", None, message)
         host = ended.failed_host
         if host is None:
-            return ProcessingEnd("Completed", None, said)
-        code = container_exit_code(ended.exit_codes[host])
-        words = said or f"{describe_exit(host, ended.exit_codes[host])}; last line: {self._log.last_line}"
-        return ProcessingEnd("Failed", f"AlgorithmError: {words[:900]}, exit code: {code}", said)
-
-    def _message(self, host: str) -> str:
-        return read_message(self._tree(host) / "output/message")
+            return ProcessingEnd("Completed", None, message)
+        log_signal(self._log, host, ended.exit_codes[host])
+        return ProcessingEnd("Failed", FAILED, message)

@@ -1,11 +1,12 @@
 """A job as the control plane keeps it: plain data in moto's backend, so that it is kept with the rest of the state."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from infra.localaws.sagemaker.errors import ValidationException
 
+LIST_PAGE_SIZE = 100
 RESTARTED = "ClientError: local AWS was restarted while the job ran"
 
 
@@ -46,10 +47,15 @@ def summaries(
     found = [record.description for record in records if keep(record.description)]
     sort_by = {"Name": f"{kind}Name", "Status": f"{kind}Status"}.get(request.get("SortBy", ""), "CreationTime")
     found.sort(key=lambda it: it[sort_by], reverse=request.get("SortOrder", "Descending") == "Descending")
+    page, token = page_of(found, request, LIST_PAGE_SIZE)
+    return [{name: it[name] for name in fields if name in it} for it in page], token
+
+
+def page_of[T](items: Sequence[T], request: dict[str, Any], page_size: int) -> tuple[Sequence[T], str | None]:
+    """One page of sorted items, of `MaxResults` or `page_size` at most, and the token of the next page."""
     start = _position(request.get("NextToken"))
-    end = start + int(request.get("MaxResults", 100))
-    page = [{name: it[name] for name in fields if name in it} for it in found[start:end]]
-    return page, str(end) if end < len(found) else None
+    end = start + min(int(request.get("MaxResults", page_size)), page_size)
+    return items[start:end], str(end) if end < len(items) else None
 
 
 def _position(token: str | None) -> int:
@@ -67,15 +73,19 @@ def _filter_of(request: dict[str, Any], kind: str) -> Callable[[dict[str, Any]],
         if request.get("StatusEquals") not in (None, it[f"{kind}Status"]):
             return False
         return all(
-            _within(it[field], request.get(f"{field}After"), request.get(f"{field}Before"))
+            is_within(_timestamp(it[field]), request.get(f"{field}After"), request.get(f"{field}Before"))
             for field in ("CreationTime", "LastModifiedTime")
         )
 
     return keep
 
 
-def _within(moment: datetime, after: Any, before: Any) -> bool:
-    seconds = moment.replace(tzinfo=UTC).timestamp()
+def _timestamp(moment: datetime) -> float:
+    return moment.replace(tzinfo=UTC).timestamp()
+
+
+def is_within(seconds: float, after: Any, before: Any) -> bool:
+    """Whether a time (seconds since 1970) lies between two as sent; None for no bound."""
     return (after is None or seconds > seconds_of(after)) and (before is None or seconds < seconds_of(before))
 
 

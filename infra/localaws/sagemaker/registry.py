@@ -1,5 +1,11 @@
-"""The model registry: groups, versions, approval, and the event that approval sends."""
+"""The model registry: groups, versions, approval, and the event that approval sends.
 
+A package is InProgress first and Completed a moment later, as SageMaker makes it in the background. Lists take one page
+of the group and filter that, so a page may be empty and still have a NextToken.
+"""
+
+import threading
+from datetime import UTC
 from typing import Any
 
 from moto.sagemaker.models import ModelPackage, SageMakerModelBackend
@@ -7,6 +13,8 @@ from moto.sagemaker.models import ModelPackage, SageMakerModelBackend
 from infra.localaws.sagemaker import notices
 from infra.localaws.sagemaker.actions import Request, guard, override
 from infra.localaws.sagemaker.errors import ConflictException, ValidationException
+from infra.localaws.sagemaker.model_containers import check_model_data
+from infra.localaws.sagemaker.records import is_within, page_of
 from infra.localaws.world import World
 
 EVENT_FIELDS = (
@@ -36,8 +44,9 @@ class Registry:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        for action in ("DescribeModelPackage", "ListModelPackages", "ListModelPackageGroups"):
+        for action in ("DescribeModelPackage", "ListModelPackageGroups"):
             guard(action)
+        override("ListModelPackages", self.list)
         override("CreateModelPackageGroup", self.create_group)
         override("DeleteModelPackageGroup", self.delete_group)
         override("CreateModelPackage", self.create)
@@ -72,6 +81,7 @@ class Registry:
             package.model_approval_status = package.model_approval_status or "PendingManualApproval"
         elif package.arn in backend.model_packages:
             raise ConflictException(f"Model Package already exists: {package.arn}")
+        package.model_package_status = "InProgress"
         details = {"Name": package.arn, "Status": "NotStarted" if group else "Completed"}
         package.model_package_status_details = {"ValidationStatuses": [details], "ImageScanStatuses": [details]}
         backend.model_packages[package.arn] = package
@@ -79,11 +89,37 @@ class Registry:
         if group is None:
             backend.model_package_name_mapping[package.model_package_name] = package.arn
         self._announce(package)
+        timer = threading.Timer(self._world.config.model_package_delay_s, self._complete, (package,))
+        timer.daemon = True
+        timer.start()
         return {"ModelPackageArn": package.arn}
+
+    def complete_interrupted(self, backend: SageMakerModelBackend) -> None:
+        """Packages that were in progress when the last local AWS ended."""
+        for package in backend.model_packages.values():
+            if package.model_package_status == "InProgress":
+                self._complete(package)
+
+    def list(self, backend: SageMakerModelBackend, request: Request) -> dict[str, Any]:
+        group = request.get("ModelPackageGroupName")
+        group = None if group is None else _group_name(group)
+        packages = [it for it in backend.model_packages.values() if it.model_package_group_name == group]
+        by_name = request.get("SortBy") == "Name"
+        packages.sort(
+            key=lambda it: it.model_package_name if by_name else it.creation_time,
+            reverse=request.get("SortOrder") == "Descending",
+        )
+        page, token = page_of(packages, request, self._world.config.list_page_size)
+        found = [it.gen_response_object() for it in page if _is_wanted(it, request)]
+        return {"ModelPackageSummaryList": found, "NextToken": token}
 
     def update(self, backend: SageMakerModelBackend, request: Request) -> dict[str, Any]:
         package = backend.describe_model_package(request["ModelPackageArn"])
         before = package.model_approval_status
+        if "ModelApprovalStatus" in request and package.model_package_status != "Completed":
+            raise ConflictException(
+                f"Model Package {package.arn} cannot be updated while it is in status {package.model_package_status}."
+            )
         if "ModelApprovalStatus" in request:
             package.set_model_approval_status(request["ModelApprovalStatus"])
         if "ApprovalDescription" in request:
@@ -103,6 +139,11 @@ class Registry:
         for name in [key for key, arn in backend.model_package_name_mapping.items() if arn == package.arn]:
             del backend.model_package_name_mapping[name]
 
+    def _complete(self, package: ModelPackage) -> None:
+        package.model_package_status = "Completed"
+        self._announce(package)
+        self._world.mark_changed()
+
     def _announce(self, package: ModelPackage) -> None:
         described = package.gen_response_object()
         detail = {name: described[name] for name in EVENT_FIELDS if described.get(name) is not None}
@@ -111,6 +152,19 @@ class Registry:
 
 def _group_name(name_or_arn: str) -> str:
     return name_or_arn.rsplit("/", 1)[-1]
+
+
+def _is_wanted(package: ModelPackage, request: Request) -> bool:
+    """Whether a package passes the filters of ListModelPackages."""
+    return (
+        request.get("ModelApprovalStatus") in (None, package.model_approval_status)
+        and request.get("NameContains", "") in package.model_package_name
+        and is_within(
+            package.creation_time.replace(tzinfo=UTC).timestamp(),
+            request.get("CreationTimeAfter"),
+            request.get("CreationTimeBefore"),
+        )
+    )
 
 
 def _arn(backend: SageMakerModelBackend, path: str) -> str:
@@ -138,6 +192,8 @@ def _make(backend: SageMakerModelBackend, request: Request) -> ModelPackage:
         group = _group_name(group)
         if group not in backend.model_package_groups:
             raise ValidationException(f"Model Package Group {group} does not exist.")
+    for container in (request.get("InferenceSpecification") or {}).get("Containers") or []:
+        check_model_data(container.get("ModelDataUrl"))
     return ModelPackage(
         model_package_name=str(group or name),
         model_package_group_name=group,

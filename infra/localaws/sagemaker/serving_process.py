@@ -1,4 +1,10 @@
-"""One warm process that serves one model: started, asked, restarted once when dead, ended."""
+"""One warm process that serves one model: started, asked, restarted once when dead, ended.
+
+The image installs the user's script by `pip install .` before it serves. That step is not run here, since it would
+write into the environment that stands in for the image; what it depends on is checked instead: pip builds in an
+environment of its own and fetches setuptools for it from an index, which a model without network cannot reach, unless
+PIP_NO_BUILD_ISOLATION tells pip to build with what the image holds.
+"""
 
 import contextlib
 import io
@@ -9,6 +15,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +32,15 @@ MODEL_DIR = "/opt/ml/model"
 STARTUP_S = 240.0
 INVOCATION_S = 60.0
 """SageMaker's limit for a real-time answer."""
+PIP_OFF = frozenset({"0", "no", "n", "off", "f", "false"})
+"""Values of PIP_NO_BUILD_ISOLATION that end pip's build isolation: pip reads the variable as the option's own value."""
+INSTALL_FAILED = (
+    "pip._vendor.urllib3.exceptions.NewConnectionError: Failed to establish a new connection: Network is unreachable",
+    "ERROR: Could not find a version that satisfies the requirement setuptools>=40.8.0 (from versions: none)",
+    "sagemaker_containers._errors.InstallModuleError: InstallModuleError:",
+    'Command "/opt/venv/bin/python -m pip install . "',
+)
+"""The end of the container's log when pip finds no network."""
 
 
 class StartFailed(Exception):
@@ -46,7 +62,6 @@ class Answer:
     status: int
     content_type: str
     body: bytes
-    custom_attributes: str | None = None
 
 
 class ServingProcess:
@@ -57,6 +72,10 @@ class ServingProcess:
         self._container = container
         self._instance = f"i-{secrets.token_hex(8)}0"
         self._log = (log_group, f"{variant}/{self._instance}")
+        self._unhealthy = (
+            f"The primary container for production variant {variant} did not pass the ping health check. "
+            "Please check CloudWatch logs for this endpoint."
+        )
         self._folder = world.work_dir / "endpoints" / self._instance
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,13 +95,17 @@ class ServingProcess:
         """Bring the artifact and wait until the script is loaded.
 
         Raises:
-            StartFailed: no artifact, no interpreter, or the script failed.
+            StartFailed: no artifact, no interpreter, or the container did not come up; its log says why.
         """
         try:
             python = interpreter_for(self._container.image, self._world.config)
             code_dir = self._furnish()
-        except (UnknownImage, KeyError, ValueError, archives.BadArchive) as error:
+        except (UnknownImage, KeyError, ValueError) as error:
             raise StartFailed(str(error.args[0])) from error
+        self._write_log(opt_ml.warnings(wants_isolation=self._container.is_isolated))
+        if self._container.is_isolated and not _installs_offline(self._container):
+            self._write_log(INSTALL_FAILED)
+            raise StartFailed(self._unhealthy)
         with self._turn:
             self._begin(python, code_dir)
 
@@ -119,10 +142,10 @@ class ServingProcess:
             (tree / folder).mkdir(parents=True)
         (self._folder / "tmp").mkdir()
         if self._container.model_data_url:
-            _fetch(self._container.model_data_url, tree / "model", "the model artifact")
+            _fetch(self._container.model_data_url, tree / "model")
         submitted = self._container.environment.get("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code")
         if submitted.startswith("s3://"):
-            _fetch(submitted, tree / "code", "SAGEMAKER_SUBMIT_DIRECTORY")
+            _fetch(submitted, tree / "code")
             return "/opt/ml/code"
         if not opt_ml.inside(tree, submitted).is_dir():
             raise ValueError(f"the model artifact has no folder {submitted} (SAGEMAKER_SUBMIT_DIRECTORY)")
@@ -135,7 +158,7 @@ class ServingProcess:
             **self._container.environment,
         }
         command = (str(python), str(Path(worker.__file__).resolve()), MODEL_DIR, code_dir)
-        return Launch(self._folder / "opt-ml", command, environment, opt_ml.OPT_ML)
+        return Launch(self._folder / "opt-ml", command, environment, opt_ml.OPT_ML, self._container.is_isolated)
 
     def _begin(self, python: Path, code_dir: str) -> None:
         self._again = (python, code_dir)
@@ -151,7 +174,9 @@ class ServingProcess:
             frame = ({"ready": False, "error": f"not ready within {STARTUP_S:.0f} s ({error})"}, b"")
         if frame is None or not frame[0]["ready"]:
             self._end()
-            raise StartFailed(str(frame[0]["error"] if frame else "the model's process ended while it started"))
+            cause = frame[0]["error"] if frame else "the model's process ended while it started"
+            self._write_log([f"local AWS: the container did not come up: {cause}"])
+            raise StartFailed(self._unhealthy)
         ours.settimeout(INVOCATION_S)
 
     def _restart(self) -> None:
@@ -173,7 +198,7 @@ class ServingProcess:
         if frame is None:
             raise ConnectionError("the process ended")
         head, answer = frame
-        return Answer(head["status"], head["content_type"], answer, head.get("custom_attributes"))
+        return Answer(head["status"], head["content_type"], answer)
 
     def _end(self) -> None:
         process, channel = self._process, self._channel
@@ -188,14 +213,28 @@ class ServingProcess:
     def _copy_log(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            logs.write(*self._log, [line.decode("utf-8", "replace").rstrip("\r\n")])
+            self._write_log([line.decode("utf-8", "replace").rstrip("\r\n")])
+
+    def _write_log(self, lines: Iterable[str]) -> None:
+        if lines := list(lines):
+            logs.write(*self._log, lines)
 
 
-def _fetch(uri: str, folder: Path, what: str) -> None:
-    source = S3Uri.parse(uri)
+def _installs_offline(container: ModelContainer) -> bool:
+    """Whether the container's `pip install .` needs no network."""
+    return container.environment.get("PIP_NO_BUILD_ISOLATION", "").strip().lower() in PIP_OFF
+
+
+def _fetch(uri: str, folder: Path) -> None:
     try:
-        archives.unpack(storage.read(source), folder)
+        archives.unpack(storage.read(S3Uri.parse(uri)), folder)
     except KeyError as error:
-        raise ValueError(f"{what} {uri} does not exist (NoSuchKey)") from error
+        raise ValueError(
+            f'Failed to download model data for container "container_1" from URL: "{uri}". Please ensure that there '
+            "is an object located at the URL and that the role passed to CreateModel has permissions to download it."
+        ) from error
     except archives.BadArchive as error:
-        raise ValueError(f"{what} {uri} is not a usable .tar.gz: {error}") from error
+        raise ValueError(
+            f'Failed to extract model data archive for container "container_1" from URL: "{uri}". Please ensure that '
+            f"the object located at the URL is a valid tar.gz archive ({error})."
+        ) from error

@@ -37,6 +37,11 @@ def has_bucket(bucket: str) -> bool:
     return True
 
 
+def exists(uri: S3Uri) -> bool:
+    """Whether an object of exactly this key exists."""
+    return uri.key in keys_under(uri)
+
+
 def keys_under(uri: S3Uri) -> list[str]:
     """Keys that begin with the URI's key (an S3Prefix is a string prefix), sorted; none where the bucket is missing."""
     try:

@@ -1,4 +1,8 @@
-"""One training job from its inputs to its artifacts; pure of the API, which is in training.py."""
+"""One training job from its inputs to its artifacts; pure of the API, which is in training.py.
+
+The container runs `AlgorithmSpecification.ContainerEntrypoint`. Script mode, where the image's own toolkit starts the
+user's script, is refused: it installs the script by pip, needs a network for that and overwrites the failure file.
+"""
 
 import json
 import shutil
@@ -7,14 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.localaws.sagemaker import archives, script_mode, storage
+from infra.localaws.sagemaker import archives, storage
 from infra.localaws.sagemaker.containers import base_environment, interpreter_for, threads_per_process
 from infra.localaws.sagemaker.inputs_outputs import InputError, S3Input, download
-from infra.localaws.sagemaker.job_runs import JobLog, host_names, read_message, warn_without_mounts
-from infra.localaws.sagemaker.opt_ml import Launch
-from infra.localaws.sagemaker.processes import Ended, ProcessGroup, container_exit_code, describe_exit
+from infra.localaws.sagemaker.job_runs import JobLog, host_names, log_signal, read_message, warn
+from infra.localaws.sagemaker.opt_ml import OPT_ML, Launch
+from infra.localaws.sagemaker.processes import Ended, ProcessGroup, container_exit_code
 from infra.localaws.sagemaker.storage import S3Uri
 from infra.localaws.world import World
+
+NO_ENTRYPOINT = (
+    "local AWS runs training jobs by AlgorithmSpecification.ContainerEntrypoint only; "
+    "script mode (sagemaker_program) and the image's own algorithm are not carried out"
+)
 
 
 @dataclass(frozen=True)
@@ -38,20 +47,22 @@ class TrainingRun:
         resources = request["ResourceConfig"]
         self._hosts = host_names(int(resources.get("InstanceCount", 1)))
         self._instance_type = str(resources.get("InstanceType", "ml.m5.large"))
-        self._hyperparameters = script_mode.decoded(request.get("HyperParameters") or {})
+        self._is_isolated = bool(request.get("EnableNetworkIsolation"))
 
     def run(
         self, processes: ProcessGroup, enter: Callable[[str], None], on_line: Callable[[str, str], None]
     ) -> TrainingEnd:
         """`enter(secondary status)` is called at every step, `on_line(host, line)` for every line of output."""
-        image = str(self._request["AlgorithmSpecification"].get("TrainingImage", ""))
-        python = interpreter_for(image, self._world.config)
+        algorithm = self._request["AlgorithmSpecification"]
+        interpreter = interpreter_for(str(algorithm.get("TrainingImage", "")), self._world.config)
+        if not algorithm.get("ContainerEntrypoint"):
+            raise InputError(NO_ENTRYPOINT)
         enter("Downloading")
         for index, host in enumerate(self._hosts):
             self._furnish(host, index)
         enter("Training")
-        warn_without_mounts(self._log, self._hosts)
-        launches = {host: self._launch(host, python) for host in self._hosts}
+        warn(self._log, self._hosts, wants_isolation=self._is_isolated)
+        launches = {host: self._launch(host, interpreter) for host in self._hosts}
         limit_s = float(self._request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400))
         ended = processes.run(launches, on_line, limit_s)
         enter("Uploading" if ended.failed_host is None else "Stopping" if ended.stopped else "Uploading")
@@ -75,19 +86,30 @@ class TrainingRun:
             for channel in self._request.get("InputDataConfig") or []
         }
 
-    def _host(self, host: str) -> script_mode.Host:
-        return script_mode.Host(host, self._hosts, self._instance_type)
+    def _resource_config(self, host: str) -> dict[str, Any]:
+        """The content of resourceconfig.json."""
+        group, hosts = "homogeneousCluster", list(self._hosts)
+        return {
+            "current_host": host,
+            "current_instance_type": self._instance_type,
+            "current_group_name": group,
+            "hosts": hosts,
+            "instance_groups": [
+                {"instance_group_name": group, "instance_type": self._instance_type, "hosts": hosts},
+            ],
+            "network_interface_name": "eth0",
+        }
 
     def _furnish(self, host: str, index: int) -> None:
-        """The /opt/ml of one host: config files, channels, code."""
+        """The /opt/ml of one host: config files and channels."""
         tree = self._tree(host)
-        for folder in ("input/config", "input/data", "model", "output/data", "output/intermediate", "code"):
+        for folder in ("input/config", "input/data", "model", "output/data", "output/intermediate"):
             (tree / folder).mkdir(parents=True)
         (self._scratch / host / "tmp").mkdir()
         config = {
             "hyperparameters.json": self._request.get("HyperParameters") or {},
             "inputdataconfig.json": self._channels(),
-            "resourceconfig.json": self._host(host).resource_config,
+            "resourceconfig.json": self._resource_config(host),
         }
         for name, content in config.items():
             (tree / "input/config" / name).write_text(json.dumps(content))
@@ -96,42 +118,18 @@ class TrainingRun:
             if channel.get("InputMode", "File") not in ("File", "FastFile"):
                 raise InputError(f"input mode {channel['InputMode']} is not carried out by local AWS; use File")
             download(source, tree / "input/data" / source.name, index, len(self._hosts))
-        self._unpack_code(tree / "code")
 
-    def _unpack_code(self, folder: Path) -> None:
-        uri = self._hyperparameters.get(script_mode.SUBMIT_DIRECTORY)
-        if not self._hyperparameters.get(script_mode.PROGRAM):
-            raise InputError(
-                "local AWS runs the XGBoost container in script mode only: "
-                "hyperparameters sagemaker_program and sagemaker_submit_directory are missing"
-            )
-        if not isinstance(uri, str) or not uri.startswith("s3://"):
-            raise InputError(f"sagemaker_submit_directory '{uri}' is not the S3 URI of a sourcedir.tar.gz")
-        source = S3Uri.parse(uri)
-        try:
-            archives.unpack(storage.read(source), folder)
-        except KeyError as error:
-            raise InputError(f"{uri} (sagemaker_submit_directory) does not exist (NoSuchKey)") from error
-        except archives.BadArchive as error:
-            raise InputError(f"{uri} (sagemaker_submit_directory) is not a usable .tar.gz: {error}") from error
-
-    def _launch(self, host: str, python: Path) -> Launch:
+    def _launch(self, host: str, interpreter: Path) -> Launch:
         threads = threads_per_process(len(self._hosts))
-        module = script_mode.module_of(str(self._hyperparameters[script_mode.PROGRAM]))
-        variables = script_mode.environment(
-            self._host(host), self._hyperparameters, self._channels(), threads, self._request["TrainingJobName"]
-        )
         environment = {
-            **base_environment(self._world, python, self._scratch / host / "tmp", threads),
-            **variables,
-            "PYTHONPATH": script_mode.CODE_DIR,
+            **base_environment(self._world, interpreter, self._scratch / host / "tmp", threads),
             "TRAINING_JOB_NAME": self._request["TrainingJobName"],
             "TRAINING_JOB_ARN": self._arn,
             **(self._request.get("Environment") or {}),
         }
-        arguments = script_mode.user_arguments(self._hyperparameters)
-        command = script_mode.command(str(python), module, arguments)
-        return Launch(self._tree(host), command, environment, script_mode.CODE_DIR)
+        algorithm = self._request["AlgorithmSpecification"]
+        command = (*algorithm["ContainerEntrypoint"], *(algorithm.get("ContainerArguments") or ()))
+        return Launch(self._tree(host), command, environment, OPT_ML, self._is_isolated)
 
     def _judge(self, ended: Ended) -> TrainingEnd:
         if ended.timed_out:
@@ -141,11 +139,11 @@ class TrainingRun:
         host = ended.failed_host
         if host is None:
             return TrainingEnd("Completed", "Completed")
-        code = ended.exit_codes[host]
-        said = read_message(self._tree(host) / "output/failure")
-        reason = said or f"ExecuteUserScriptError: {describe_exit(host, code)}; last line: {self._log.last_line}"
-        reason = f"AlgorithmError: {reason[:900]}, exit code: {container_exit_code(code)}"
-        return TrainingEnd("Failed", "Failed", reason)
+        exit_code = ended.exit_codes[host]
+        log_signal(self._log, host, exit_code)
+        message = read_message(self._tree(host) / "output/failure")
+        ending = f", exit code: {container_exit_code(exit_code)}"
+        return TrainingEnd("Failed", "Failed", f"AlgorithmError: {message}"[: 1024 - len(ending)] + ending)
 
     def _upload(self, keep_model: bool) -> None:
         """model.tar.gz and output.tar.gz, of all hosts together, as SageMaker merges them."""

@@ -138,7 +138,7 @@ class Stage(Handler):
     type = "AWS::ApiGateway::Stage"
     properties = frozenset(
         ("RestApiId", "DeploymentId", "StageName", "Description", "Variables", "MethodSettings", "TracingEnabled",
-         "Tags")
+         "AccessLogSetting", "Tags")
     )  # fmt: skip
     immutable = frozenset(("RestApiId", "StageName"))
     name_property = "StageName"
@@ -152,8 +152,12 @@ class Stage(Handler):
         if "TracingEnabled" in properties:
             arguments["tracingEnabled"] = boolean(properties["TracingEnabled"])
         client.create_stage(**arguments)
-        if settings := _method_settings({}, properties):
-            client.update_stage(restApiId=properties["RestApiId"], stageName=name, patchOperations=settings)
+        if settings := _method_settings({}, properties) + _access_log({}, properties):
+            try:
+                client.update_stage(restApiId=properties["RestApiId"], stageName=name, patchOperations=settings)
+            except Exception:
+                client.delete_stage(restApiId=properties["RestApiId"], stageName=name)
+                raise
         return Made(name)
 
     @override
@@ -163,7 +167,7 @@ class Stage(Handler):
         before, after = old.get("Variables") or {}, new.get("Variables") or {}
         patch += [{"op": "remove", "path": f"/variables/{key}"} for key in sorted(set(before) - set(after))]
         patch += [{"op": "replace", "path": f"/variables/{key}", "value": str(after[key])} for key in sorted(after)]
-        patch += _method_settings(old, new)
+        patch += _method_settings(old, new) + _access_log(old, new)
         if patch:
             client = target.client("apigateway")
             client.update_stage(restApiId=new["RestApiId"], stageName=physical_id, patchOperations=patch)
@@ -199,6 +203,18 @@ def _method_settings(old: Properties, new: Properties) -> Patch:
                 raise ResourceError(f"MethodSettings {name} of a stage is not supported by local AWS")
             patch.append({"op": "replace", "path": f"{where}/{_SETTINGS[name]}", "value": as_text(value)})
     return patch
+
+
+def _access_log(old: Properties, new: Properties) -> Patch:
+    before, after = old.get("AccessLogSetting"), new.get("AccessLogSetting")
+    if before == after:
+        return []
+    if not after:
+        return [{"op": "remove", "path": "/accessLogSettings"}]
+    return [
+        {"op": "replace", "path": f"/accessLogSettings/{name[:1].lower()}{name[1:]}", "value": value}
+        for name, value in after.items()
+    ]
 
 
 HANDLERS = (RestApi(), Deployment(), Stage())

@@ -114,4 +114,41 @@ class Policy(Handler):
             target.client("iam").delete_role_policy(RoleName=role, PolicyName=properties["PolicyName"])
 
 
-HANDLERS = (Role(), Policy())
+class ManagedPolicy(Handler):
+    """A policy with an ARN of its own, here a permissions boundary."""
+
+    type = "AWS::IAM::ManagedPolicy"
+    properties = frozenset(("ManagedPolicyName", "Description", "Path", "PolicyDocument"))
+    immutable = frozenset(("ManagedPolicyName", "Description", "Path"))
+    name_property = "ManagedPolicyName"
+
+    @override
+    def create(self, target: Target, properties: Properties) -> Made:
+        policy = target.client("iam").create_policy(
+            PolicyName=properties.get("ManagedPolicyName") or target.generated_name(128),
+            Path=properties.get("Path", "/"),
+            Description=properties.get("Description", ""),
+            PolicyDocument=json.dumps(properties["PolicyDocument"]),
+        )["Policy"]
+        return Made(policy["Arn"], {"PolicyArn": policy["Arn"]})
+
+    @override
+    def update(self, target: Target, physical_id: str, old: Properties, new: Properties) -> Made:
+        iam = target.client("iam")
+        document = json.dumps(new["PolicyDocument"])
+        iam.create_policy_version(PolicyArn=physical_id, PolicyDocument=document, SetAsDefault=True)
+        for version in iam.list_policy_versions(PolicyArn=physical_id)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                iam.delete_policy_version(PolicyArn=physical_id, VersionId=version["VersionId"])
+        return Made(physical_id)
+
+    @override
+    def delete(self, target: Target, physical_id: str, properties: Properties) -> None:
+        iam = target.client("iam")
+        for version in iam.list_policy_versions(PolicyArn=physical_id)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                iam.delete_policy_version(PolicyArn=physical_id, VersionId=version["VersionId"])
+        iam.delete_policy(PolicyArn=physical_id)
+
+
+HANDLERS = (Role(), Policy(), ManagedPolicy())

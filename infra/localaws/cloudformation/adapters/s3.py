@@ -25,6 +25,7 @@ class Bucket(Handler):
     )  # fmt: skip
     immutable = frozenset(("BucketName",))
     name_property = "BucketName"
+    kept_at_once = True
 
     @override
     def create(self, target: Target, properties: Properties) -> Made:

@@ -16,7 +16,7 @@ from infra.localaws.cloudformation.handler import (
 )
 
 POLL_S = 0.2
-LONGEST_S = 1800
+LONGEST_S = 3600
 
 
 def _tags(target: Target, properties: Properties) -> list[dict[str, str]]:

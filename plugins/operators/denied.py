@@ -1,0 +1,73 @@
+"""A call that IAM denies fails its task at once: no further try would be allowed either."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+DENIED_CODES = frozenset(
+    ("AccessDenied", "AccessDeniedException", "AccessForbidden", "AllAccessDisabled", "AuthorizationError",
+     "NotAuthorized", "UnauthorizedOperation", "UnrecognizedClientException", "InvalidClientTokenId")
+)  # fmt: skip
+"""How AWS's services call a refusal of IAM, or credentials that belong to nobody."""
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether an error of boto3, or one that was raised from it, is a refusal of IAM."""
+    response = getattr(error, "response", None)
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return code in DENIED_CODES or (error.__cause__ is not None and is_denied(error.__cause__))
+
+
+@contextmanager
+def denied_is_final() -> Iterator[None]:
+    """Turn a refusal of IAM into a failure that Airflow does not try again; AWS's sentence names action and resource.
+
+    Raises:
+        AirflowFailException: a call was denied.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_denied(error):
+            raise
+        from airflow.sdk.exceptions import AirflowFailException
+
+        raise AirflowFailException(f"{error} (see docs/aws.md for what each role may do)") from error
+
+
+def fails_at_once[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a task's function so that a refusal of IAM fails the task for good."""
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generator(*args: P.args, **kwargs: P.kwargs) -> Any:
+            with denied_is_final():
+                yield from function(*args, **kwargs)
+
+        return generator
+
+    @functools.wraps(function)
+    def plain(*args: P.args, **kwargs: P.kwargs) -> R:
+        with denied_is_final():
+            return function(*args, **kwargs)
+
+    return plain
+
+
+class FailsAtOnce:
+    """For operators: named before the operator it extends, so that its `execute` surrounds that one's."""
+
+    def execute(self, context: "Context") -> Any:
+        """Execute, and fail for good where IAM denies a call."""
+        with denied_is_final():
+            return super().execute(context)  # type: ignore[misc]
+
+    def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> Any:
+        """Go on after a deferral, likewise."""
+        with denied_is_final():
+            return super().execute_complete(context, event)  # type: ignore[misc]
