@@ -68,7 +68,7 @@ def check_place(settings: Settings, steps: Sequence[str]) -> None:
             f"the credentials are of account {account} and GFF_ACCOUNT_ID names {settings.account_id}: "
             "nothing was changed"
         )
-    if set(steps) != {"delete"}:
+    if not set(steps) <= {"delete", "forget"}:
         settings.require_image()
 
 

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ from include.garmin.connect.tokens import Tokens, TokenStore
 from include.garmin.document import LoginNeeded, SourceError
 from include.settings import Settings
 from infra.forget import NotConfirmed, forget
+from tests.forget.conftest import OFFLINE_DELAY_S
 from tests.localaws.conftest import LocalAws
-from tests.localaws.test_featurestore import create, offline_rows, record
+from tests.localaws.test_featurestore import create, offline_rows_now, record
 
 SETTINGS = Settings(project="gff", account_id="123456789012", region="us-east-1")
 GROUPS = ("gff-athlete-day-v1", "gff-athlete-day-v2")
@@ -51,6 +52,7 @@ class World:
     def fill(self) -> None:
         self.s3.create_bucket(Bucket=SETTINGS.bucket)
         self.s3.put_bucket_versioning(Bucket=SETTINGS.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self._make_store_role()
         for athlete in ATHLETES:
             self._fill_own(athlete)
             self.tokens.store(athlete, TOKENS)
@@ -64,6 +66,14 @@ class World:
             self._fill_dataset(version, athletes)
             self._fill_report(version, athletes)
         self._fill_feature_store()
+
+    def _make_store_role(self) -> None:
+        """The role by which Feature Store writes the offline store."""
+        iam, service = self.aws.client("iam"), {"Service": "sagemaker.amazonaws.com"}
+        allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+        trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": service}
+        iam.create_role(RoleName="store", AssumeRolePolicyDocument=policy(trusted))
+        iam.put_role_policy(RoleName="store", PolicyName="bucket", PolicyDocument=policy(allowed))
 
     def _fill_own(self, athlete: str) -> None:
         for place in lake.athlete_places(athlete):
@@ -106,7 +116,7 @@ class World:
             time.sleep(0.5)
 
     def offline(self) -> list[dict[str, Any]]:
-        return [row for group in self.groups for row in offline_rows(self.aws, group)]
+        return [row for group in self.groups for row in offline_rows_now(self.aws, group)]
 
     def online(self, group: str, athlete: str) -> Any:
         runtime = self.aws.client("sagemaker-featurestore-runtime")
@@ -127,6 +137,10 @@ class World:
 
     def read(self, key: str) -> bytes:
         return bytes(self.s3.get_object(Bucket=SETTINGS.bucket, Key=key)["Body"].read())
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def rows(athletes: tuple[str, ...]) -> Rows:
@@ -300,6 +314,24 @@ def test_twice_there_is_nothing_left(world: World, after: dict[tuple[str, str], 
     forget(world.aws.client, SETTINGS, "who", is_confirmed=True, say=lines.append)
     assert lines == ["nothing left of ann", "nothing left of who"]
     assert world.versions() == after
+
+
+def test_rows_that_feature_store_holds_back_are_erased_by_the_run_that_it_asks_for(
+    world: World, after: dict[tuple[str, str], bytes | None]
+) -> None:
+    runtime = world.aws.client("sagemaker-featurestore-runtime")
+    for day in DAYS:
+        runtime.put_record(FeatureGroupName=GROUPS[1], Record=record("dan", day, load_7d=1.5))
+    assert plan_erasure(world.aws.client, SETTINGS, "dan", NOW).again_after == NOW + timedelta(minutes=15)
+    forget(world.aws.client, SETTINGS, "dan", is_confirmed=True, say=lambda _: None)
+    deadline = time.monotonic() + 30
+    while "dan" not in {row["athlete_id"] for row in world.offline()}:
+        assert time.monotonic() < deadline, "nothing was held back"
+        time.sleep(0.2)
+    time.sleep(OFFLINE_DELAY_S)  # both days are written
+    forget(world.aws.client, SETTINGS, "dan", is_confirmed=True, say=lambda _: None)
+    assert "dan" not in {row["athlete_id"] for row in world.offline()}
+    assert not plan_erasure(world.aws.client, SETTINGS, "dan", NOW).erasures
 
 
 class Stopped(Exception):
