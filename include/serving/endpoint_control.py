@@ -61,6 +61,7 @@ def start(event: Event, context: Any) -> dict[str, str]:
     """
     package = _package_to_serve(event)
     arn = package["ModelPackageArn"]
+    _let_logs_expire()
     action = _deploy(arn, _parameters(package), _deadline(context))
     log.info("endpoint stack %s: %s %s", os.environ["ENDPOINT_STACK"], action, arn)
     return {"action": action, "model_package_arn": arn}
@@ -76,6 +77,22 @@ def stop(event: Event, context: Any) -> dict[str, str]:
         action = "deleting"
     log.info("endpoint stack %s: %s (%s)", os.environ["ENDPOINT_STACK"], action, event.get("detail-type", "by hand"))
     return {"action": action}
+
+
+def _let_logs_expire() -> None:
+    """Make the endpoint's log group with a retention: SageMaker makes one that keeps everything.
+
+    It is no resource of the stack, which a group that the last endpoint left behind would keep from being made.
+    """
+    suffix = "-serverless" if os.environ.get("ENDPOINT_MODE") == "serverless" else ""
+    group = f"/aws/sagemaker/Endpoints/{os.environ['PROJECT']}-vo2max{suffix}"
+    logs = client("logs")
+    try:
+        logs.create_log_group(logGroupName=group)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            raise
+    logs.put_retention_policy(logGroupName=group, retentionInDays=int(os.environ["LOG_RETENTION_DAYS"]))
 
 
 def _package_to_serve(event: Event) -> Package:

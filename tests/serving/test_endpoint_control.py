@@ -57,6 +57,7 @@ def control(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
         "MODEL_ROLE_ARN": "arn:aws:iam::123456789012:role/ff-model",
         "ENDPOINT_MODE": "instance",
         "ENDPOINT_INSTANCE_TYPE": "",
+        "LOG_RETENTION_DAYS": "30",
     }.items():
         monkeypatch.setenv(name, value)
     aws.answers |= {
@@ -67,8 +68,24 @@ def control(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> FakeAws:
         "cloudformation.update_stack": {"StackId": "id"},
         "cloudformation.delete_stack": {},
         "cloudformation.continue_update_rollback": {},
+        "logs.create_log_group": {},
+        "logs.put_retention_policy": {},
     }
     return aws
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("instance", ""), ("serverless", "-serverless")])
+def test_the_logs_of_the_endpoint_expire(
+    control: FakeAws, monkeypatch: pytest.MonkeyPatch, mode: str, suffix: str
+) -> None:
+    monkeypatch.setenv("ENDPOINT_MODE", mode)
+    there_already = client_error("ResourceAlreadyExistsException", "The specified log group already exists")
+    control.answers["logs.create_log_group"] = there_already
+    start(APPROVAL, None)
+    retention = dict(control.calls)["logs.put_retention_policy"]
+    assert retention["logGroupName"].startswith("/aws/sagemaker/Endpoints/")
+    assert retention["logGroupName"].endswith(f"-vo2max{suffix}")
+    assert retention["retentionInDays"] == 30
 
 
 def parameters(aws: FakeAws, call: str) -> dict[str, str]:

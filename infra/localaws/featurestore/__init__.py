@@ -5,10 +5,15 @@ from typing import Any
 
 from infra.localaws.featurestore.groups import FeatureGroup, FeatureGroups, Provision
 from infra.localaws.featurestore.offline import Delay, Flusher
-from infra.localaws.featurestore.records import RecordStore
+from infra.localaws.featurestore.records import OfflineTable, RecordStore
 from infra.localaws.featurestore.runtime import Runtime, matches
 from infra.localaws.featurestore.write_units import WriteUnits
+from infra.localaws.iam.guard import Denied
+from infra.localaws.iam.needs import Need
 from infra.localaws.world import ACCOUNT_ID, World
+
+SERVICE, SESSION = "sagemaker.amazonaws.com", "FeatureStore"
+"""Under which names Feature Store assumes the role of a group."""
 
 
 class Service(Provision):
@@ -36,6 +41,7 @@ class Service(Provision):
         for backend in sagemaker_backends[ACCOUNT_ID].values():
             groups: dict[str, Any] = dict(backend.feature_groups)
             for group in groups.values():
+                self._records.define(group.key, group.offline_table())
                 if group.status == "Creating":
                     self._end_creation(group, self._fault(group))
 
@@ -52,8 +58,17 @@ class Service(Provision):
     def _fault(self, group: FeatureGroup) -> str | None:
         table = group.offline_table()
         self._records.define(group.key, table)
-        if table and not _bucket_exists(table.bucket):
+        if table is None:
+            return None
+        if not _bucket_exists(table.bucket):
             return f"The S3 bucket {table.bucket} of the offline store does not exist"
+        try:
+            guard, role_arn = self._world.guard, str(group.request.get("RoleArn", ""))
+            role = guard.service_session(role_arn, SERVICE, SESSION, group.arn)
+            for action in ("s3:GetBucketAcl", "s3:GetBucketLocation"):
+                guard.require(Need(action, f"arn:aws:s3:::{table.bucket}"), role)
+        except Denied as denied:
+            return denied.message
         return None
 
     def _end_creation(self, group: FeatureGroup, fault: str | None) -> None:
@@ -76,7 +91,14 @@ def install(world: World) -> None:
         return group
 
     records = RecordStore(world.config.state_dir / "feature-store.sqlite")
-    flusher = Flusher(records, put_bytes, Delay(world.config.offline_delay_s, world.config.offline_seed))
+
+    def put_under_role(table: OfflineTable, key: str, body: bytes) -> None:
+        role = world.guard.service_session(table.role_arn, SERVICE, SESSION, table.group_arn)
+        for action in ("s3:PutObject", "s3:PutObjectAcl"):
+            world.guard.require(Need(action, f"arn:aws:s3:::{table.bucket}/{key}"), role)
+        put_bytes(table.bucket, key, body)
+
+    flusher = Flusher(records, put_under_role, Delay(world.config.offline_delay_s, world.config.offline_seed))
     service = Service(world, records, flusher)
     groups = FeatureGroups(service)
     for action in ("Create", "Describe", "Delete", "Update"):

@@ -65,7 +65,7 @@ class FeatureGroup:
         if not self.has_offline_store:
             return None
         bucket, _, prefix = self._resolved_uri().removeprefix("s3://").partition("/")
-        return OfflineTable(bucket, prefix, self.schema.types)
+        return OfflineTable(bucket, prefix, self.schema.types, str(self.request.get("RoleArn", "")), self.arn)
 
     def describe(self) -> dict[str, Any]:
         """DescribeFeatureGroup's answer; fields that are None are left out."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.localaws.featurestore.parquet import parquet_bodies
-from infra.localaws.featurestore.records import PlannedFile, RecordStore
+from infra.localaws.featurestore.records import OfflineTable, PlannedFile, RecordStore
 from infra.localaws.world import log
 
 LONGEST_S = 900.0
@@ -26,7 +26,8 @@ STEPS = 8
 RETRY_S = 30.0
 FILES_A_COMMIT = 100
 
-PutBytes = Callable[[str, str, bytes], Any]
+PutFile = Callable[[OfflineTable, str, bytes], Any]
+"""Writes a file of an offline store, under the role of its group: table, key, body."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ class _Buffer:
 class Flusher:
     """Writes waiting records to S3 by a thread of its own."""
 
-    def __init__(self, records: RecordStore, put_bytes: PutBytes, delay: Delay) -> None:
+    def __init__(self, records: RecordStore, put: PutFile, delay: Delay) -> None:
         self._records = records
-        self._put_bytes = put_bytes
+        self._put = put
         self._delay = delay
         self._flushing = threading.RLock()
         self._lock = threading.Lock()
@@ -158,7 +159,7 @@ class Flusher:
         if table is not None:
             for file, body in zip(files, parquet_bodies(table.types, self._contents(files)), strict=True):
                 if body is not None:
-                    self._put_bytes(table.bucket, f"{table.prefix}/{file.key}", body)
+                    self._put(table, f"{table.prefix}/{file.key}", body)
         self._records.done(files)
 
     def _contents(self, files: list[PlannedFile]) -> Iterable[tuple[int, list[tuple[str, int, bool]]]]:

@@ -39,6 +39,9 @@ class OfflineTable:
     bucket: str
     prefix: str
     types: dict[str, str]
+    role_arn: str = ""
+    """The role under which Feature Store writes."""
+    group_arn: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import threading
 
 from moto.sagemaker.models import sagemaker_backends
 
-from infra.localaws.sagemaker import models, opt_ml
+from infra.localaws.sagemaker import models, opt_ml, storage
 from infra.localaws.sagemaker.endpoints import EndpointFailed, Endpoints
 from infra.localaws.sagemaker.fleet import Fleet
 from infra.localaws.sagemaker.invoke import Invocations
@@ -21,6 +21,7 @@ _endpoints: list[Endpoints] = []
 
 def install(world: World) -> None:
     """Put jobs, endpoints and the registry behind the actions of SageMaker."""
+    storage.use_guard(world.guard)
     fleet = Fleet(random.Random())  # noqa: S311  # traffic shares, no secret
     training, processing = Training(world), Processing(world)
     models.install()

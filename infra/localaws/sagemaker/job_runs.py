@@ -20,9 +20,16 @@ class JobLog:
         self.group = group
         self._job = job
         self._epoch_s = started_at_s
+        self.is_allowed = True
+        """Whether the job's role may log; what a job may not log is lost."""
+
+    def stream(self, host: str) -> str:
+        """The stream of one host."""
+        return f"{self._job}/{host}-{self._epoch_s}"
 
     def write(self, host: str, line: str) -> None:
-        logs.write(self.group, f"{self._job}/{host}-{self._epoch_s}", [line])
+        if self.is_allowed:
+            logs.write(self.group, self.stream(host), [line])
 
 
 class Runs:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from infra.localaws.sagemaker.under_role import METRICS_NAMESPACE
 from infra.localaws.world import ACCOUNT_ID, log
-
-NAMESPACE = "/aws/sagemaker/TrainingJobs"
 
 
 def put(job: str, host: str, values: Mapping[str, float], at: datetime) -> None:
@@ -24,6 +23,6 @@ def put(job: str, host: str, values: Mapping[str, float], at: datetime) -> None:
         for name, value in values.items()
     ]
     try:
-        cloudwatch_backends[ACCOUNT_ID]["us-east-1"].put_metric_data(NAMESPACE, data)
+        cloudwatch_backends[ACCOUNT_ID]["us-east-1"].put_metric_data(METRICS_NAMESPACE, data)
     except Exception:  # a metric less must not fail the job
         log.exception("metrics of %s", job)

@@ -19,6 +19,9 @@ class ModelContainer:
     environment: Mapping[str, str]
     is_isolated: bool
     """Whether the container has no network (EnableNetworkIsolation of the model)."""
+    role_arn: str
+    """The model's execution role."""
+    model_arn: str
 
 
 def container_of(backend: SageMakerModelBackend, model: Model) -> ModelContainer:
@@ -45,6 +48,8 @@ def container_of(backend: SageMakerModelBackend, model: Model) -> ModelContainer
         _data_of(own) or _data_of(package),
         {name: str(value) for name, value in environment.items()},
         bool(model.enable_network_isolation),
+        str(model.execution_role_arn or ""),
+        str(model.arn),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from moto.sagemaker.models import SageMakerModelBackend
 
+from infra.localaws.iam.guard import Denied
 from infra.localaws.sagemaker import notices
 from infra.localaws.sagemaker.actions import Request, override
 from infra.localaws.sagemaker.containers import UnknownImage
@@ -17,6 +18,7 @@ from infra.localaws.sagemaker.processes import ProcessGroup
 from infra.localaws.sagemaker.processing_run import ProcessingEnd, ProcessingRun
 from infra.localaws.sagemaker.records import RESTARTED, JobRecord, epoch_s, summaries, utc_now
 from infra.localaws.sagemaker.storage import S3Uri
+from infra.localaws.sagemaker.under_role import acting_under, may_log
 from infra.localaws.world import World, log
 
 INTERRUPTED = ProcessingEnd("Failed", RESTARTED)
@@ -100,9 +102,14 @@ class Processing:
             self._announce(record)
 
         try:
-            run = ProcessingRun(self._world, request, record.arn, scratch, job_log)
-            end = run.run(processes, started, job_log.write)
+            image = request["AppSpecification"]["ImageUri"]
+            with acting_under(self._world, request["RoleArn"], record.arn, image) as role:
+                job_log.is_allowed = may_log(self._world, role, LOG_GROUP, job_log.stream("algo-1"))
+                run = ProcessingRun(self._world, request, record.arn, scratch, job_log)
+                end = run.run(processes, started, job_log.write)
             end = INTERRUPTED if processes.killed else end
+        except Denied as denied:
+            end = ProcessingEnd("Failed", f"ClientError: {denied.message}")
         except (InputError, UnknownImage, KeyError, ValueError) as error:
             end = ProcessingEnd("Failed", f"ClientError: {error.args[0]}")
         except Exception as error:

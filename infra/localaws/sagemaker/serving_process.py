@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from infra.localaws import logs
+from infra.localaws.iam.guard import Denied
 from infra.localaws.sagemaker import archives, opt_ml, storage, worker
 from infra.localaws.sagemaker.containers import UnknownImage, base_environment, interpreter_for
 from infra.localaws.sagemaker.model_containers import ModelContainer
 from infra.localaws.sagemaker.opt_ml import Launch
 from infra.localaws.sagemaker.storage import S3Uri
+from infra.localaws.sagemaker.under_role import acting_under, may_log
 from infra.localaws.world import World
 
 MODEL_DIR = "/opt/ml/model"
@@ -82,6 +84,7 @@ class ServingProcess:
         self._channel: socket.socket | None = None
         self._stream: Any = io.BytesIO()
         self._closed = False
+        self._is_logged = False
 
     @property
     def log_stream(self) -> str:
@@ -97,9 +100,14 @@ class ServingProcess:
         Raises:
             StartFailed: no artifact, no interpreter, or the container did not come up; its log says why.
         """
+        container = self._container
         try:
-            python = interpreter_for(self._container.image, self._world.config)
-            code_dir = self._furnish()
+            python = interpreter_for(container.image, self._world.config)
+            with acting_under(self._world, container.role_arn, container.model_arn, container.image) as role:
+                self._is_logged = may_log(self._world, role, *self._log)
+                code_dir = self._furnish()
+        except Denied as denied:
+            raise StartFailed(denied.message) from denied
         except (UnknownImage, KeyError, ValueError) as error:
             raise StartFailed(str(error.args[0])) from error
         self._write_log(opt_ml.warnings(wants_isolation=self._container.is_isolated))
@@ -216,7 +224,7 @@ class ServingProcess:
             self._write_log([line.decode("utf-8", "replace").rstrip("\r\n")])
 
     def _write_log(self, lines: Iterable[str]) -> None:
-        if lines := list(lines):
+        if self._is_logged and (lines := list(lines)):
             logs.write(*self._log, lines)
 
 

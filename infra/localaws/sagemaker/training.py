@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from moto.sagemaker.models import SageMakerModelBackend
 
+from infra.localaws.iam.guard import Denied
 from infra.localaws.sagemaker import metric_data, notices, storage
 from infra.localaws.sagemaker.actions import Request, override
 from infra.localaws.sagemaker.containers import UnknownImage
@@ -17,6 +18,7 @@ from infra.localaws.sagemaker.metrics import MetricCatcher
 from infra.localaws.sagemaker.processes import ProcessGroup
 from infra.localaws.sagemaker.records import RESTARTED, JobRecord, epoch_s, summaries, utc_now
 from infra.localaws.sagemaker.training_run import TrainingEnd, TrainingRun
+from infra.localaws.sagemaker.under_role import acting_under, may_log, may_measure
 from infra.localaws.world import World, log
 
 INTERRUPTED = TrainingEnd("Failed", "Failed", RESTARTED)
@@ -101,10 +103,14 @@ class Training:
         name = request["TrainingJobName"]
         job_log = JobLog(LOG_GROUP, name, epoch_s(record.description["CreationTime"]))
 
+        measures = False
+
         def on_line(host: str, line: str) -> None:
             job_log.write(host, line)
             now = utc_now()
-            metric_data.put(name, host, catcher.read(line, now), now)
+            found = catcher.read(line, now)
+            if measures:
+                metric_data.put(name, host, found, now)
 
         def enter(status: str) -> None:
             started = {"TrainingStartTime": utc_now()} if status == "Downloading" else {}
@@ -113,9 +119,15 @@ class Training:
             self._announce(record)
 
         try:
-            run = TrainingRun(self._world, request, record.arn, scratch, job_log)
-            end = run.run(processes, enter, on_line)
+            image = str(request["AlgorithmSpecification"].get("TrainingImage", ""))
+            with acting_under(self._world, request["RoleArn"], record.arn, image) as role:
+                job_log.is_allowed = may_log(self._world, role, LOG_GROUP, job_log.stream("algo-1"))
+                measures = may_measure(self._world, role)
+                run = TrainingRun(self._world, request, record.arn, scratch, job_log)
+                end = run.run(processes, enter, on_line)
             end = INTERRUPTED if processes.killed else end
+        except Denied as denied:
+            end = TrainingEnd("Failed", "Failed", f"ClientError: {denied.message}")
         except (InputError, UnknownImage, KeyError) as error:
             end = TrainingEnd("Failed", "Failed", f"ClientError: {error.args[0]}")
         except Exception as error:
