@@ -1,6 +1,9 @@
 """Feature groups of older schema versions: kept, taken into use again, pruned, deleted with the project."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 
 from include.deploy import project
 from include.deploy.feature_groups import delete_feature_group, feature_groups_of, prune_feature_groups
+from include.deploy.release import ROOT
 from include.deploy.stack import StackFailed, delete_stack, find_stack
 from include.features.schema import SCHEMA_VERSION
 from include.features.store import latest
@@ -148,6 +152,27 @@ def test_groups_of_a_project_whose_name_ends_alike_are_not_ours(deployment: Depl
     other.deploy()
     assert deployment.groups == [deployment.name(OLD)]
     assert deployment.settings.feature_group == deployment.name(OLD)
+
+
+def test_the_command_says_what_it_pruned(deployment: Deployment) -> None:
+    for version in (OLD - 1, OLD):
+        deployment.deploy(version)
+    environment = {
+        "AWS_ENDPOINT_URL": deployment.aws.url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "GFF_PROJECT": deployment.settings.project,
+    }
+    command = [sys.executable, "-m", "infra.deploy", "prune-features"]
+    outputs = [
+        subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert f"feature groups deleted: {deployment.name(OLD - 1)}" in outputs[0]
+    assert "none" in outputs[1]
+    assert deployment.groups == [deployment.name(OLD)]
 
 
 class SlowDeletion:
