@@ -268,6 +268,7 @@ def test_a_missing_variable_is_one_line(localaws: LocalAws) -> None:
 def test_the_command_says_what_is_wrong_in_one_line(localaws: LocalAws) -> None:
     unknown = run(localaws, "endpoint")
     assert unknown.returncode == 2 and "invalid choice" in unknown.stderr
+    assert "anyone may take its name" in " ".join(run(localaws, "--help").stdout.split()), "of a deleted bucket"
     bad = run(localaws, "data", "--parameter", "NoncurrentDays")
     assert bad.returncode == 1 and bad.stderr.count("\n") == 1 and "Name=Value" in bad.stderr
     refused = run(localaws, "data", "--parameter", "Nope=1")

@@ -82,8 +82,9 @@ def _name_in_the_making(resource: StackResource) -> str:
     One that was there before makes the creation fail, so its status says that it is not ours to delete.
     """
     name = HANDLERS[resource.type].name_property
-    is_cut_off = resource.status == "CREATE_IN_PROGRESS" and name is not None
-    return str(resource.properties.get(name, "")) if is_cut_off else ""
+    if name is None or resource.status != "CREATE_IN_PROGRESS":
+        return ""
+    return str(resource.properties.get(name, ""))
 
 
 def _code(error: Exception) -> str:
