@@ -99,17 +99,23 @@ def deploy(
     parameters = stack_parameters(settings, name, version)
     if name == "features":
         parameters["FeatureGroupExists"] = str(is_kept_group(clients, settings, sleep)).lower()
-    done = deploy_stack(
-        clients("cloudformation"),
-        settings.stack(name),
-        parameters | dict(overrides or {}),
-        template_body=body,
-        template_url=template_url(settings, version, name) if version else None,
-        role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else settings.stacks_role_arn,
-        tags=stack_tags(settings, name),
-        on_progress=on_progress,
-        sleep=sleep,
-    )
+    try:
+        done = deploy_stack(
+            clients("cloudformation"),
+            settings.stack(name),
+            parameters | dict(overrides or {}),
+            template_body=body,
+            template_url=template_url(settings, version, name) if version else None,
+            role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else settings.stacks_role_arn,
+            tags=stack_tags(settings, name),
+            on_progress=on_progress,
+            sleep=sleep,
+        )
+    except StackFailed as failure:
+        if "cannot be assumed" not in str(failure):
+            raise
+        remedy = "an administrator of the account makes that role: python -m infra.deploy access"
+        raise StackFailed(f"{failure}; {remedy}") from failure
     if name == "ml" and settings.job_log_retention_days is not None:
         leftovers.keep_job_logs(clients("logs"), settings.job_log_retention_days)
     if name == "serving":

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from dags.build import plan
 from include.aws_regions import NoImage
-from include.settings import settings
+from include.settings import CLIENT_REGIONS, settings
 from plugins.operators.aws import client
 from tests.localaws.conftest import LocalAws, localaws  # noqa: F401 (a fixture)
 
@@ -33,7 +33,8 @@ def test_a_task_writes_to_no_bucket_of_someone_else(environment: pytest.MonkeyPa
 
 
 def test_clients_are_in_the_region_of_the_names(environment: pytest.MonkeyPatch) -> None:
-    environment.delenv("AWS_DEFAULT_REGION", raising=False)
+    for name in CLIENT_REGIONS:
+        environment.delenv(name, raising=False)
     environment.setenv("GFF_REGION", "eu-west-1")
     assert client("sagemaker").meta.region_name == settings().region == "eu-west-1"
 

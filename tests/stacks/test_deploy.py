@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from botocore.stub import Stubber
 
 from include.deploy import project
 from include.deploy.release import ROOT
@@ -142,6 +143,19 @@ def test_every_stack_but_access_is_made_by_the_stacks_role(tmp_path: Path) -> No
         assert arguments["tags"] == {"project": "roles", "stack": name.removeprefix("roles-")}
 
 
+def test_a_role_that_is_not_there_names_the_command_that_makes_it(localaws: LocalAws) -> None:
+    cloudformation, settings = (
+        localaws.client("cloudformation"),
+        Settings(account_id="123456789012", region="us-east-1"),
+    )
+    said = f"Role {settings.stacks_role_arn} is invalid or cannot be assumed"
+    with Stubber(cloudformation) as stub:
+        stub.add_client_error("describe_stacks", "ValidationError", "Stack with id x does not exist")
+        stub.add_client_error("create_change_set", "ValidationError", said)
+        with pytest.raises(StackFailed, match=r"cannot be assumed; an administrator .* python -m infra\.deploy access"):
+            project.deploy(lambda _service: cloudformation, settings, "data")
+
+
 def test_only_choices_of_the_settings_are_passed_to_serving() -> None:
     plain = Settings(account_id="123456789012", region="us-east-1")
     assert not {name for name in project.stack_parameters(plain, "serving", "0" * 16) if name.startswith("Endpoint")}
@@ -268,6 +282,7 @@ def test_a_missing_variable_is_one_line(localaws: LocalAws) -> None:
 def test_the_command_says_what_is_wrong_in_one_line(localaws: LocalAws) -> None:
     unknown = run(localaws, "endpoint")
     assert unknown.returncode == 2 and "invalid choice" in unknown.stderr
+    assert "anyone may take its name" in " ".join(run(localaws, "--help").stdout.split()), "of a deleted bucket"
     bad = run(localaws, "data", "--parameter", "NoncurrentDays")
     assert bad.returncode == 1 and bad.stderr.count("\n") == 1 and "Name=Value" in bad.stderr
     refused = run(localaws, "data", "--parameter", "Nope=1")
