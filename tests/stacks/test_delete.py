@@ -1,6 +1,5 @@
 """Deletion after the project was at work: nothing is left but what was to be kept, and it can be deployed again."""
 
-import time
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ def settings_of(name: str, **choices: Any) -> Settings:
 
 def at_work(localaws: LocalAws, settings: Settings) -> None:
     """Deployed, with model packages, an old feature group, a raw document, Garmin tokens and logs of jobs."""
-    for name in ("data", "features", "ml"):
+    for name in ("access", "data", "features", "ml"):
         project.deploy(localaws.client, settings, name)
     s3, sagemaker, logs = (localaws.client(name) for name in ("s3", "sagemaker", "logs"))
     for key in ("raw/a.json", "models/model.tar.gz", "raw/a.json"):
@@ -110,8 +109,6 @@ def test_a_deletion_that_met_a_new_package_is_finished_by_running_it_again(local
 
 def test_the_role_deletes_what_the_role_has_made(localaws: LocalAws) -> None:
     settings, roles = settings_of("by-role"), dict[str, Any]()
-    for name in ("data", "ml"):
-        project.deploy(localaws.client, settings, name)
 
     def record(_client: Any, name: str, *, role_arn: str | None, **_: Any) -> bool:
         roles[name.removeprefix("by-role-")] = role_arn
@@ -144,36 +141,10 @@ def test_job_logs_expire_where_the_settings_say_so(localaws: LocalAws) -> None:
         found = logs.describe_log_groups(logGroupNamePrefix="/aws/sagemaker/")["logGroups"]
         return {g.get("retentionInDays") for g in found if g["logGroupName"] in leftovers.JOB_LOG_GROUPS}
 
-    project.deploy(localaws.client, settings_of("logs-kept"), "ml")
+    for name in ("access", "ml"):
+        project.deploy(localaws.client, settings_of("logs-kept"), name)
     assert retention() <= {None}, "log groups of the whole account are not touched unasked"
     asked = settings_of("logs-kept", job_log_retention_days=30)
     project.deploy(localaws.client, asked, "ml")
     project.deploy(localaws.client, asked, "ml")
     assert retention() == {30}
-
-
-def test_a_feature_group_that_is_not_deleted_is_told_by_its_reason(localaws: LocalAws) -> None:
-    sagemaker = localaws.client("sagemaker")
-    name = "stuck-athlete-day-v1"
-    summary = {
-        "FeatureGroupName": name,
-        "FeatureGroupArn": f"arn:aws:sagemaker:us-east-1:123456789012:feature-group/{name}",
-        "CreationTime": time.time(),
-    }
-    with Stubber(sagemaker) as stub:
-        stub.add_response("list_feature_groups", {"FeatureGroupSummaries": [summary], "NextToken": ""})
-        stub.add_response("delete_feature_group", {})
-        described = {
-            "FeatureGroupArn": summary["FeatureGroupArn"],
-            "FeatureGroupName": name,
-            "RecordIdentifierFeatureName": "a",
-            "EventTimeFeatureName": "t",
-            "FeatureDefinitions": [{"FeatureName": "a", "FeatureType": "String"}],
-            "CreationTime": time.time(),
-            "NextToken": "",
-            "FeatureGroupStatus": "DeleteFailed",
-            "FailureReason": "it is in use",
-        }
-        stub.add_response("describe_feature_group", described)
-        with pytest.raises(StackFailed, match=f"feature group {name} was not deleted: it is in use"):
-            leftovers.delete_feature_groups(sagemaker, "stuck", print)

@@ -25,6 +25,7 @@ from tests.localaws.conftest import LocalAws
 from tests.stacks.test_deploy import BROKEN, topic
 
 pytestmark = pytest.mark.timeout(120)
+STACKS = ("access", "data", "ml", "features")
 CODE_BUCKET = "stopped-code"
 
 DEPLOY_AND_DIE = """
@@ -231,7 +232,7 @@ def test_local_aws_killed_in_mid_deploy_is_deployed_to_again(own_localaws: Local
     clients("cloudformation").describe_stacks()  # the first request to a service is slow
 
     def deploy() -> None:
-        for name in ("data", "ml", "features"):
+        for name in STACKS:
             project.deploy(clients, settings, name)
 
     stopped_by: list[Exception] = []
@@ -250,10 +251,11 @@ def test_local_aws_killed_in_mid_deploy_is_deployed_to_again(own_localaws: Local
     assert all(isinstance(error, BotoCoreError) for error in stopped_by), stopped_by
     own_localaws.start()
     deploy()
-    for name in ("data", "ml", "features"):
+    for name in STACKS:
         assert status(own_localaws, settings.stack(name)) in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
     deploy()
-    assert project.delete(clients, settings, with_data=True) == ["ml", "features", "data"]
+    deleted = project.delete(clients, settings, with_data=True, with_access=True)
+    assert deleted == ["ml", "features", "data", "access"]
 
 
 def unretried(localaws: LocalAws) -> Any:
