@@ -192,17 +192,21 @@ def empty_bucket(s3: Any, bucket: str) -> None:
         BucketNotEmptied: S3 kept some.
     """
     try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            versions = page.get("Versions", []) + page.get("DeleteMarkers", [])
-            objects = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in versions]
-            if not objects:
-                continue
+        # The first page again and again: what a running task writes meanwhile is deleted with the rest.
+        while objects := _first_versions(s3, bucket):
             kept = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
             if kept:
                 some = ", ".join(f"{error['Key']} ({error['Code']}: {error.get('Message', '')})" for error in kept[:3])
                 raise BucketNotEmptied(f"{len(kept)} objects of {bucket} could not be deleted: {some}")
     except s3.exceptions.NoSuchBucket:
         return
+
+
+def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
+    """Up to a thousand versions and delete markers of a bucket, as DeleteObjects takes them."""
+    page = s3.list_object_versions(Bucket=bucket)
+    versions = page.get("Versions", []) + page.get("DeleteMarkers", [])
+    return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
 
 
 __all__ = ["BucketNotEmptied", "StackFailed", "delete", "deploy", "release", "stack_parameters", "template_url"]

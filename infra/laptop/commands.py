@@ -57,6 +57,7 @@ def e2e(options: Options) -> int:
             addresses = deployment.bring_to_forecast()
             deployment.progress.plain("\n" + deployment.progress.breakdown())
             missed = _check_forecasts(deployment, addresses)
+            missed = _check_deletion(deployment) or missed
             missed = _check_access(deployment) or missed
     except BaseException:
         print(E2E_FOLDER_KEPT_ON_FAILURE.format(folder), file=sys.stderr)
@@ -154,6 +155,15 @@ def _check_forecasts(deployment: Deployment, addresses: Addresses) -> bool:
             print(f"{answer.athlete_id}: {fault}", file=sys.stderr)
             missed = True
     return missed
+
+
+def _check_deletion(deployment: Deployment) -> bool:
+    """Delete everything but the roles, as the one who deploys; whether anything is left."""
+    with deployment.progress.stage("deletion"):
+        left = deployment.delete()
+    for name in left:
+        print(f"left after the deletion: {name}", file=sys.stderr)
+    return bool(left)
 
 
 def _check_access(deployment: Deployment) -> bool:

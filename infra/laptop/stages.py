@@ -139,6 +139,23 @@ class Deployment:
                 raise LaptopError("The chain ended well, but no forecast answers; see the log of Lambda in local AWS.")
         return addresses
 
+    def delete(self) -> list[str]:
+        """Delete the deployment with all its data, the roles of `access` excepted; what is left nevertheless."""
+        project.delete(self.client, self.settings, with_data=True, sleep=_briefly)
+        stacks = self._administrator("cloudformation").describe_stacks()["Stacks"]
+        left = [
+            f"stack {stack['StackName']}" for stack in stacks if stack["StackName"] != self.settings.stack("access")
+        ]
+        left += [f"bucket {bucket['Name']}" for bucket in self._administrator("s3").list_buckets()["Buckets"]]
+        sagemaker = self._administrator("sagemaker")
+        left += [
+            f"feature group {g['FeatureGroupName']}" for g in sagemaker.list_feature_groups()["FeatureGroupSummaries"]
+        ]
+        left += [f"endpoint {endpoint['EndpointName']}" for endpoint in sagemaker.list_endpoints()["Endpoints"]]
+        left += [f"model {model['ModelName']}" for model in sagemaker.list_models()["Models"]]
+        functions = self._administrator("lambda").list_functions()["Functions"]
+        return left + [f"function {function['FunctionName']}" for function in functions]
+
     def failed_tasks(self, failure: RunFailed) -> list[tuple[TaskState, list[str]]]:
         """The failed tasks of a failed run, each with the end of its log."""
         if failure.run_id is None:

@@ -104,7 +104,8 @@ def needs(operation: Operation, account: str) -> list[Need]:
     """Everything that an operation takes, the roles that it passes excepted."""
     finder = _FINDERS.get(operation.service)
     found = list(finder(operation, account)) if finder else []
-    return found or [Need(f"{operation.service}:{operation.name}")]
+    found = found or [Need(f"{operation.service}:{operation.name}")]
+    return found + _tagging(operation, found[0].resource)
 
 
 def passed_roles(operation: Operation) -> list[PassedRole]:
@@ -131,6 +132,30 @@ _PASSED: Mapping[tuple[str, str], tuple[tuple[str, ...], str]] = {
     ("lambda", "CreateFunction"): (("Role",), "lambda.amazonaws.com"),
     ("lambda", "UpdateFunctionConfiguration"): (("Role",), "lambda.amazonaws.com"),
 }
+
+
+_TAGGED: Mapping[tuple[str, str], str] = {
+    ("cloudformation", "CreateChangeSet"): "TagResource",
+    ("cloudformation", "CreateStack"): "TagResource",
+    ("cloudwatch", "PutMetricAlarm"): "TagResource",
+    ("events", "PutRule"): "TagResource",
+    ("iam", "CreateRole"): "TagRole",
+    ("lambda", "CreateFunction"): "TagResource",
+    ("logs", "CreateLogGroup"): "TagResource",
+    ("sns", "CreateTopic"): "TagResource",
+    ("sqs", "CreateQueue"): "TagQueue",
+    ("ssm", "PutParameter"): "AddTagsToResource",
+    **{("sagemaker", f"Create{noun}"): "AddTags" for noun in ("Endpoint", "EndpointConfig", "FeatureGroup", "Model",
+       "ModelPackage", "ModelPackageGroup", "ProcessingJob", "TrainingJob")},
+}  # fmt: skip
+"""What an operation takes besides its own action where it gives tags to what it makes."""
+
+
+def _tagging(operation: Operation, resource: str) -> list[Need]:
+    action = _TAGGED.get((operation.service, operation.name))
+    tags = (name for name in operation.parameters if name.lower().startswith(("tags", "tag.")))
+    is_tagged = action is not None and any(operation.parameters[name] for name in tags)
+    return [Need(f"{operation.service}:{action}", resource)] if is_tagged else []
 
 
 def _sagemaker(operation: Operation, account: str) -> Iterator[Need]:
@@ -202,6 +227,9 @@ def _lambda(operation: Operation, account: str) -> Iterator[Need]:
         return
     arn = name if name.startswith("arn:") else f"arn:aws:lambda:{operation.region}:{account}:function:{name}"
     yield Need(f"lambda:{_LAMBDA_ACTIONS.get(operation.name, operation.name)}", arn)
+    code = operation.parameters.get("Code") or operation.parameters
+    if operation.name in ("CreateFunction", "UpdateFunctionCode") and code.get("S3Bucket"):
+        yield Need("s3:GetObject", f"arn:aws:s3:::{code['S3Bucket']}/{code.get('S3Key', '')}")
 
 
 def _events(operation: Operation, account: str) -> Iterator[Need]:

@@ -41,6 +41,13 @@ def wanted(service: str, name: str, method: str = "POST", path: str = "/", **par
         (wanted("ssm", "GetParameter", Name="/p/garmin/me:3"), [("ssm:GetParameter", f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/p/garmin/me")]),
         (wanted("cloudformation", "DescribeStacks", StackName="s"), [("cloudformation:DescribeStacks", f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/s/*")]),
         (wanted("iam", "CreateRole", RoleName="r"), [("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/r")]),
+        (wanted("lambda", "CreateFunction", FunctionName="f", Code={"S3Bucket": "b", "S3Key": "k"}),
+         [("lambda:CreateFunction", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"), ("s3:GetObject", "arn:aws:s3:::b/k")]),
+        (wanted("sagemaker", "CreateModel", ModelName="m", Tags=[{"Key": "a", "Value": "b"}]),
+         [("sagemaker:CreateModel", SAGEMAKER + "model/m"), ("sagemaker:AddTags", SAGEMAKER + "model/m")]),
+        (wanted("iam", "CreateRole", **{"RoleName": "r", "Tags.member.1.Key": "a"}),
+         [("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/r"), ("iam:TagRole", f"arn:aws:iam::{ACCOUNT}:role/r")]),
+        (wanted("cloudwatch", "DescribeAlarms", AlarmNames=["a"]), [("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:us-east-1:{ACCOUNT}:alarm:a")]),
         (wanted("athena", "StartQueryExecution"), [("athena:StartQueryExecution", "*")]),
     ],
 )  # fmt: skip
