@@ -25,7 +25,8 @@ stop: environments ## end what a `make run` left behind
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)
 
-test: environments ## every fast test, with coverage of include/
+test:            ## every fast test, with coverage of include/
+	@sh infra/environments.sh release
 	@sh tests/run.sh
 
 e2e: environments ## the whole chain, headless, ending with every forecast checked
@@ -34,12 +35,14 @@ e2e: environments ## the whole chain, headless, ending with every forecast check
 faults: environments ## kill -9 of scheduler, local AWS and jobs in mid-run, bad files, rebuild
 	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900
 
-lint: environments ## ruff, mypy, import arrows, CloudFormation
+lint:            ## ruff, mypy, import arrows, CloudFormation
+	@sh infra/environments.sh checkov
 	@$(AIRFLOW)/ruff check .
 	@$(AIRFLOW)/ruff format --check .
 	@$(AIRFLOW)/mypy include infra dags plugins
 	@$(AIRFLOW)/lint-imports
 	@$(AIRFLOW)/cfn-lint infra/stacks/*.yaml
+	@.venvs/checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --directory infra/stacks
 
 format: environments ## let ruff format and mend
 	@$(AIRFLOW)/ruff check --fix .

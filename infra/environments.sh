@@ -1,7 +1,10 @@
 #!/bin/sh
-# Makes the two virtual environments from their locks: `sh infra/environments.sh`. Does nothing when they are up to date.
+# Makes virtual environments from their locks: `sh infra/environments.sh [NAME …]`. Does nothing when they are up to date.
 #   .venvs/airflow  Airflow, local AWS, checks and tests
 #   .venvs/jobs     what SageMaker's XGBoost container holds; local AWS runs jobs and endpoints in it
+# and, where they are named, those that resolve with neither:
+#   .venvs/release  the SageMaker SDK's table of images, which a test holds ours against
+#   .venvs/checkov  checkov, which looks through the CloudFormation templates
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -52,5 +55,6 @@ make_environment() {
 }
 
 mkdir -p .venvs
-make_environment airflow
-make_environment jobs
+for name in airflow jobs "$@"; do
+    make_environment "$name"
+done
