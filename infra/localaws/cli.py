@@ -23,15 +23,17 @@ JOBS_PYTHON = ROOT / ".venvs/jobs/bin/python"
 
 DESCRIPTION = """\
 AWS on a laptop: a server that speaks the AWS API. Any SDK, CLI or Airflow operator uses it by
-AWS_ENDPOINT_URL=http://127.0.0.1:PORT and any credentials; signatures and IAM policies are not checked."""
+AWS_ENDPOINT_URL=http://127.0.0.1:PORT. The access key `local` (secret `local`) is the account's administrator; all else is
+done by sessions of roles, within what their policies allow. Signatures are not checked."""
 
 EPILOG = """\
 what is real
   S3 with versions, conditions, ranges, checksums and multipart; SageMaker training and processing jobs (processes
   with their /opt/ml), endpoints answering from model.tar.gz, model registry and Feature Store; Lambda functions
   running their zip; EventBridge patterns and schedules; API Gateway REST APIs over HTTP with keys and usage plans;
-  CloudFormation with rollback and change sets; CloudWatch Logs. IAM, SSM, SNS, SQS, KMS, Secrets Manager and others
-  keep records (moto) and do nothing. What is lacking is refused with a 400 that names the action.
+  CloudFormation with rollback and change sets; CloudWatch Logs. IAM decides about every call, and about what services
+  do under a role. SSM keeps parameters within AWS's limits. SNS, SQS, KMS and others keep records (moto) and do
+  nothing. What is lacking is refused with a 400 that names the action.
 
 what is kept (--state DIR)
   S3 and Feature Store records are on disk before a request is answered, a feature group before it is Created. All
