@@ -19,6 +19,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
     ("clone_to_forecast_s",): chain.measure_clone,
+    ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,
 }
 NAMES = [name for names in BENCHMARKS for name in names]

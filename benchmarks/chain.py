@@ -1,6 +1,7 @@
 """From `make run` to the first forecast: on a prepared machine, from a fresh clone, and again."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.local_aws import free_port
 from benchmarks.results import Result
+from infra.access.grants import grants
 
 ROOT = Path(__file__).parents[1]
 READY = "Ready after"
@@ -90,8 +92,26 @@ def measure_run(work: Path) -> list[Result]:
     again = _until_ready(_run_command(state), ROOT)
     versus = f"{_airflow_standalone_s(work):.0f} s: `airflow standalone` until healthy (no data, no model)"
     return [
-        Result("run_to_forecast_s", first, "s", 150.0, versus),
+        Result("run_to_forecast_s", first, "s", 90.0, versus),
         Result("resume_s", again, "s", 45.0, versus),
+    ]
+
+
+def measure_access(work: Path) -> list[Result]:
+    """What `make e2e` says of IAM: calls of roles that were denied, and grants that none needed."""
+    command = [sys.executable, "-m", "infra.laptop", "e2e", "--source", "synthetic"]
+    environment = {**os.environ, "TMPDIR": str(work)}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=True
+    )
+    said = re.search(r"access: (\d+) calls under roles, (\d+) denied; (\d+) grants unused", done.stdout)
+    if said is None:
+        raise RuntimeError(f"make e2e said nothing of access:\n{done.stdout[-2000:]}")
+    calls, denied, unused = (int(figure) for figure in said.groups())
+    granted = len(grants())
+    return [
+        Result("iam_calls_denied", denied, "", 0.0, f"{calls} calls under roles"),
+        Result("iam_actions_unused", unused, "", None, f"{granted} granted; each reason in infra/access/unused.toml"),
     ]
 
 
