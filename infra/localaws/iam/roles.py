@@ -10,6 +10,10 @@ from infra.localaws.iam.policy import Decision, PolicySet, is_principal_named, p
 from infra.localaws.iam.principals import ADMINISTRATOR, Principal
 from infra.localaws.world import ACCOUNT_ID
 
+SERVICES_THAT_SAY_FOR_WHOM = frozenset(
+    ("airflow.amazonaws.com", "airflow-env.amazonaws.com", "sagemaker.amazonaws.com")
+)
+"""Services whose documentation has `aws:SourceAccount` and `aws:SourceArn` in the trust policy of the role they take."""
 ALLOWED = Decision(allowed=True)
 
 
@@ -64,10 +68,12 @@ class RoleBook:
         return self.trusts(role_arn, "AWS", names, {"aws:principalarn": principal.role_arn or principal.arn})
 
     def trusts_service(self, role_arn: str, service: str, source_arn: str = "") -> bool:
-        """Whether a service may act under a role."""
-        context = {"aws:sourceaccount": ACCOUNT_ID}
-        if source_arn:
-            context["aws:sourcearn"] = source_arn
+        """Whether a service may act under a role. Only services that document it say for whom they act."""
+        context = {}
+        if service in SERVICES_THAT_SAY_FOR_WHOM:
+            context["aws:sourceaccount"] = ACCOUNT_ID
+            if source_arn:
+                context["aws:sourcearn"] = source_arn
         return self.trusts(role_arn, "Service", (service,), context)
 
     def boundary_arn(self, role_name: str) -> str | None:
