@@ -1,11 +1,11 @@
 """SSM Parameter Store: the records are moto's, the limits on a parameter's size are AWS's."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from infra.localaws.world import Environ, StartResponse, World
+from infra.localaws.world import World
 
 STANDARD, ADVANCED, INTELLIGENT = "Standard", "Advanced", "Intelligent-Tiering"
 MAX_CHARACTERS = {STANDARD: 4096, ADVANCED: 8192}
@@ -17,25 +17,11 @@ _TOO_LONG = {
 }
 
 
-def install(world: World) -> None:
-    """Hold moto's parameters to the limits of their tier, from the first request on that is for SSM.
-
-    Not earlier: moto's SSM imports its EC2, which alone would take half of the time in which local AWS starts.
-    """
-    world.route(_limit_at_first_request, _never_called)
-
-
-def _limit_at_first_request(environ: Environ) -> bool:
-    """Take no request for ours; a first one for SSM finds the limits in place."""
-    if "/ssm/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
-        backend: Any = import_module("moto.ssm.models").SimpleSystemManagerBackend
-        if not getattr(backend.put_parameter, "limits_sizes", False):
-            backend.put_parameter = limited(backend.put_parameter)
-    return False
-
-
-def _never_called(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    raise NotImplementedError(environ["PATH_INFO"], start_response)
+def install(world: World) -> None:  # noqa: ARG001 - every service is installed alike
+    """Hold moto's parameters to the limits of their tier."""
+    backend: Any = import_module("moto.ssm.models").SimpleSystemManagerBackend
+    if not getattr(backend.put_parameter, "limits_sizes", False):
+        backend.put_parameter = limited(backend.put_parameter)
 
 
 def limited(original: Callable[..., Any]) -> Callable[..., Any]:
