@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Iterable
 from importlib import import_module
-from io import BytesIO
 from typing import Any
 
 from infra.localaws import refusals
 from infra.localaws.iam.guard import Denied
+from infra.localaws.iam.request import BODY_MAX_BYTES, BodyTooLarge, read_body
 from infra.localaws.refusals import Asked
 from infra.localaws.request_body import BadRequest
 from infra.localaws.world import ACCOUNT_ID, Environ, StartResponse, World
@@ -34,8 +34,6 @@ SERVICES = (
     "infra.localaws.cloudformation",
 )
 """Each has `install(world)`; the order is that of installation."""
-CONTROL_BODY_MAX_BYTES = 128 * 1024 * 1024
-"""Limit of a request that is not for S3 (a Lambda zip in base64 is the largest)."""
 READS = ("Describe", "List", "Get", "BatchGet", "Head", "Search", "Filter", "Lookup", "Test", "Validate", "Estimate")
 """Actions that begin so change nothing that is to be kept."""
 
@@ -105,6 +103,14 @@ class Application:
             what = refusals.asked(environ)
             text = f"the Host header {environ.get('HTTP_HOST')!r} is not this machine"
             return refusals.error(start_response, what, 403, "AccessDenied", text)
+        if _is_too_large(environ):  # before the guard, which reads bodies
+            return refusals.error(
+                start_response,
+                refusals.asked(environ),
+                400,
+                "RequestEntityTooLargeException",
+                str(BodyTooLarge(BODY_MAX_BYTES)),
+            )
         self._ready.wait()
         try:
             self.world.guard.admit(environ)
@@ -153,11 +159,10 @@ class Application:
 
     def _control(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """moto's answer, made whole and durable before it is sent."""
-        form = self._form(environ)
-        what = refusals.asked(environ, form)
-        if what.service != "s3" and int(environ.get("CONTENT_LENGTH") or 0) > CONTROL_BODY_MAX_BYTES:
-            text = f"a request is limited to {CONTROL_BODY_MAX_BYTES} bytes"
-            return refusals.error(start_response, what, 400, "RequestEntityTooLargeException", text)
+        try:
+            what = refusals.asked(environ, self._form(environ))
+        except BodyTooLarge as error:
+            return refusals.error(start_response, refusals.asked(environ), 400, error.code, str(error))
         if _is_of_no_service(environ, what):
             return refusals.refuse(environ, start_response, what)  # moto would take it for S3
         try:
@@ -182,9 +187,7 @@ class Application:
             return b""
         if "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", ""):
             return b""
-        body: bytes = environ["wsgi.input"].read(CONTROL_BODY_MAX_BYTES)
-        environ["wsgi.input"] = BytesIO(body)
-        return body
+        return read_body(environ)
 
     def _commit(self, environ: Environ, what: Asked) -> None:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or what.action.startswith(READS):
@@ -193,6 +196,11 @@ class Application:
             hook(environ)
         if what.service != "s3":
             self.world.mark_changed()
+
+
+def _is_too_large(environ: Environ) -> bool:
+    """Whether a request that is not for S3 says that its body exceeds the limit."""
+    return int(environ.get("CONTENT_LENGTH") or 0) > BODY_MAX_BYTES and refusals.asked(environ).service != "s3"
 
 
 def _is_of_no_service(environ: Environ, what: Asked) -> bool:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from infra.localaws.sagemaker import opt_ml
+from tests.localaws.conftest import role_arn_of
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
-ROLE = "arn:aws:iam::123456789012:role/garmin-forecast-sagemaker"
+ROLE_NAME = "garmin-forecast-sagemaker"
+ROLE = role_arn_of(ROLE_NAME)
 BUCKET = "sagemaker-tests"
 FAST = {"Delay": 1, "MaxAttempts": 60}
 CONNECT = "import socket; socket.create_connection(('127.0.0.1', {port}), 5).close()"
@@ -35,6 +37,8 @@ def tar_gz(files: Mapping[str, str | bytes]) -> bytes:
 
 
 def make_bucket(localaws: Any) -> Any:
+    """The bucket of the requests below, and the role under which their jobs and models act."""
+    localaws.make_role(ROLE_NAME)
     s3 = localaws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     return s3

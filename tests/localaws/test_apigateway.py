@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.localaws.conftest import LocalAws
+from tests.localaws.conftest import LAMBDA, LocalAws
 
 HANDLER = """
 import base64, json, os, time
@@ -53,11 +53,7 @@ def zipped(source: str) -> bytes:
 
 
 def make_function(localaws: LocalAws, name: str, *, permitted: bool = True) -> str:
-    iam, client = localaws.client("iam"), localaws.client("lambda")
-    try:
-        role = iam.create_role(RoleName="api", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    except iam.exceptions.EntityAlreadyExistsException:
-        role = iam.get_role(RoleName="api")["Role"]["Arn"]
+    client, role = localaws.client("lambda"), localaws.make_role("api", LAMBDA)
     arn = client.create_function(
         FunctionName=name, Role=role, Runtime="python3.12", Handler="app.handler", Code={"ZipFile": zipped(HANDLER)},
         Environment={"Variables": {"MARK": name}}, MemorySize=256, Timeout=20,

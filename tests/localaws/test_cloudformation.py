@@ -244,7 +244,7 @@ def test_an_endpoint_that_does_not_come_up_fails_the_stack(localaws, cf):
     localaws.client("s3").put_object(Bucket="models", Key="model.tar.gz", Body=b"no archive")
     image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
     model = {
-        "ExecutionRoleArn": "arn:aws:iam::123456789012:role/sagemaker",
+        "ExecutionRoleArn": localaws.make_role("sagemaker"),
         "PrimaryContainer": {"Image": image, "ModelDataUrl": "s3://models/model.tar.gz"},
     }
     variant = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.localaws.conftest import LocalAws
+from tests.localaws.conftest import LAMBDA, LOG_GRANTS, LocalAws, allow
 
 ACCOUNT = "123456789012"
 
@@ -70,11 +70,7 @@ def make_function(localaws: LocalAws, name: str, source: str, *, permit: str | N
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("app.py", source)
-    iam = localaws.client("iam")
-    try:
-        role = iam.create_role(RoleName="events", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    except iam.exceptions.EntityAlreadyExistsException:
-        role = iam.get_role(RoleName="events")["Role"]["Arn"]
+    role = localaws.make_role("events", LAMBDA, *LOG_GRANTS, allow(["sqs:GetQueueUrl", "sqs:SendMessage"]))
     client = localaws.client("lambda")
     arn = client.create_function(
         FunctionName=name, Role=role, Runtime="python3.12", Handler="app.handler", Code={"ZipFile": data.getvalue()},

@@ -12,7 +12,6 @@ from infra.localaws.featurestore import offline
 from infra.localaws.featurestore.records import OfflineTable, RecordStore, Write
 from tests.localaws.conftest import LocalAws
 
-ROLE = "arn:aws:iam::123456789012:role/store"
 FEATURES = [
     {"FeatureName": "athlete_id", "FeatureType": "String"},
     {"FeatureName": "event_time", "FeatureType": "String"},
@@ -36,7 +35,7 @@ def create(aws, name, online=True, bucket="lake", features=FEATURES):
         "RecordIdentifierFeatureName": "athlete_id",
         "EventTimeFeatureName": "event_time",
         "FeatureDefinitions": features,
-        "RoleArn": ROLE,
+        "RoleArn": aws.make_role("store"),
     }
     if online:
         request["OnlineStoreConfig"] = {"EnableOnlineStore": True}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.localaws.conftest import LocalAws
+from tests.localaws.conftest import LAMBDA, LocalAws
 
 HANDLER = """
 import logging, os, subprocess, sys, time
@@ -59,8 +59,7 @@ def zipped(source: str = HANDLER, name: str = "app.py") -> bytes:
 
 @pytest.fixture(scope="module")
 def role(localaws: LocalAws) -> str:
-    made = localaws.client("iam").create_role(RoleName="lambda", AssumeRolePolicyDocument="{}")
-    return str(made["Role"]["Arn"])
+    return localaws.make_role("lambda", LAMBDA)
 
 
 @pytest.fixture(scope="module")
@@ -346,7 +345,7 @@ def test_functions_run_again_after_a_restart_and_no_worker_is_left(tmp_path_fact
     server = LocalAws(tmp_path_factory.mktemp("restarted"))
     server.start()
     try:
-        made = server.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        made = server.make_role("r", LAMBDA)
         server.client("lambda").create_function(
             FunctionName="kept", Role=made, Runtime="python3.12", Handler="app.handler", Code={"ZipFile": zipped()},
             MemorySize=256, Timeout=20,
@@ -366,7 +365,7 @@ def test_an_event_under_way_does_not_hold_the_end_of_the_server(tmp_path_factory
     server = LocalAws(tmp_path_factory.mktemp("ending"))
     server.start()
     try:
-        made = server.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        made = server.make_role("r", LAMBDA)
         client = server.client("lambda")
         client.create_function(
             FunctionName="slow", Role=made, Runtime="python3.12", Handler="app.handler", Timeout=60,

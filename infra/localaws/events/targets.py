@@ -35,7 +35,7 @@ def deliver(
     if service == "lambda":
         _to_function(arn, message, principal, source_arn)
     elif service == "sqs":
-        _to_queue(arn, message, settings)
+        send_to_queue(arn, message, settings)
     elif service == "sns":
         _to_topic(arn, message)
     elif service == "logs":
@@ -69,7 +69,10 @@ def _as_json(message: str) -> bytes:
     return message.encode()
 
 
-def _to_queue(arn: str, message: str, settings: Mapping[str, Any], attributes: dict[str, Any] | None = None) -> None:
+def send_to_queue(
+    arn: str, message: str, settings: Mapping[str, Any], attributes: Mapping[str, Any] | None = None
+) -> None:
+    """Put a message on a queue of this account. DeliveryError where there is none, or it refuses."""
     from moto.core.exceptions import ServiceException
     from moto.sqs.models import sqs_backends
 
@@ -77,7 +80,10 @@ def _to_queue(arn: str, message: str, settings: Mapping[str, Any], attributes: d
     group = settings.get("SqsParameters", {}).get("MessageGroupId")
     try:
         sqs_backends[account or ACCOUNT_ID][region].send_message(
-            queue_name=name, message_body=message, group_id=group, message_attributes=attributes
+            queue_name=name,
+            message_body=message,
+            group_id=group,
+            message_attributes=dict(attributes) if attributes else None,
         )
     except (ServiceException, KeyError) as e:
         raise DeliveryError("SQS", f"{arn}: {e}", retryable=False) from e
@@ -125,4 +131,4 @@ def dead_letter(queue_arn: str, message: str, rule_arn: str, target_arn: str, fa
         "ERROR_MESSAGE": failure.message,
     }
     attributes = {k: {"DataType": "String", "StringValue": v} for k, v in values.items()}
-    _to_queue(queue_arn, message, {}, attributes)
+    send_to_queue(queue_arn, message, {}, attributes)

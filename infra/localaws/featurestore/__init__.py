@@ -10,7 +10,7 @@ from infra.localaws.featurestore.runtime import Runtime, matches
 from infra.localaws.featurestore.write_units import WriteUnits
 from infra.localaws.iam.guard import Denied
 from infra.localaws.iam.needs import Need
-from infra.localaws.world import ACCOUNT_ID, World
+from infra.localaws.world import ACCOUNT_ID, World, log
 
 SERVICE, SESSION = "sagemaker.amazonaws.com", "FeatureStore"
 """Under which names Feature Store assumes the role of a group."""
@@ -31,7 +31,10 @@ class Service(Provision):
         self._records.define(group.key, group.offline_table())
 
     def end(self, group: FeatureGroup) -> None:
-        self._flusher.flush_group(group.key)
+        try:
+            self._flusher.flush_group(group.key)
+        except Denied as denied:  # the role may be gone before its group; AWS deletes the group all the same
+            log.warning("offline store of %s: what waited for it is lost: %s", group.key, denied.message)
         self._records.forget(group.key)
 
     def resume(self) -> None:
@@ -107,8 +110,8 @@ def install(world: World) -> None:
     units = WriteUnits(world.config.write_units_per_s)
     world.route(matches, Runtime(records, flusher, units, find_group, world.config.region))
     world.on_restore(service.resume)
+    world.on_restore(flusher.start)  # it writes under roles, which are there only once the kept state is
     world.on_shutdown(flusher.stop)
-    flusher.start()
 
 
 def _bucket_exists(bucket: str) -> bool:

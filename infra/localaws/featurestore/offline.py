@@ -23,7 +23,8 @@ LONGEST_S = 900.0
 """AWS's bound from a put to its object in S3, however long the puts go on."""
 STEPS = 8
 """At so many moments partitions are written: few enough to write many at once."""
-RETRY_S = 30.0
+RETRY_S = 5.0
+"""Until files that could not be written are tried again: a right that comes back is soon used, as on AWS."""
 FILES_A_COMMIT = 100
 
 PutFile = Callable[[OfflineTable, str, bytes], Any]
@@ -73,6 +74,7 @@ class Flusher:
         self._flushing = threading.RLock()
         self._lock = threading.Lock()
         self._buffers: dict[str, _Buffer] = {}
+        self._faults: dict[str, str] = {}
         self._waiting = threading.Event()
         self._stopped = threading.Event()
 
@@ -119,12 +121,19 @@ class Flusher:
         for group_key, buffer in buffers.items():
             try:
                 pause_s = self._flush_buffer(group_key, buffer)
+                self._faults.pop(group_key, None)
             except Exception as error:
-                log.warning("offline store: %s; trying again in %.0f s", error, RETRY_S)
+                self._note_fault(group_key, str(error))
                 pause_s = RETRY_S
             if pause_s is not None:
                 pauses.append(pause_s)
         return min(pauses, default=None)
+
+    def _note_fault(self, group_key: str, fault: str) -> None:
+        """Say why the files of a group could not be written, once until the reason changes."""
+        if self._faults.get(group_key) != fault:
+            log.warning("offline store: %s; trying again every %.0f s", fault, RETRY_S)
+            self._faults[group_key] = fault
 
     def _flush_buffer(self, group_key: str, buffer: _Buffer) -> float | None:
         """Write what is due of one group; the seconds until more is, None where nothing is left."""

@@ -23,7 +23,7 @@ from infra.localaws.iam.principals import (
     session_of,
     utc_now,
 )
-from infra.localaws.iam.request import Operation, read_operation
+from infra.localaws.iam.request import BodyTooLarge, Operation, read_operation
 from infra.localaws.iam.roles import RoleBook
 from infra.localaws.world import ACCOUNT_ID, Environ, World
 
@@ -48,6 +48,9 @@ class Denied(Exception):
     code: str
     message: str
     status: int = 403
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def caller() -> Principal:
@@ -90,7 +93,11 @@ class Guard:
         _caller.set(principal)
         if principal.role_name is None and service not in ("sagemaker", "cloudformation", "lambda", "sts", "iam"):
             return
-        self._check(principal, read_operation(environ, service, region))
+        try:
+            operation = read_operation(environ, service, region)
+        except BodyTooLarge as error:
+            raise Denied(error.code, str(error), status=400) from None
+        self._check(principal, operation)
 
     def require(self, need: Need, principal: Principal | None = None) -> None:
         """Let a service act for its caller, or for the principal given.

@@ -7,6 +7,7 @@ so a role whose policy names resources is refused it: what is missing here is se
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import unquote
 
@@ -214,7 +215,8 @@ def _deleted_objects(bucket: str, body: bytes) -> Iterator[Need]:
     for found in _DELETED_KEY.findall(body):
         key = _KEY.search(found)
         action = "s3:DeleteObjectVersion" if b"<VersionId>" in found else "s3:DeleteObject"
-        yield Need(action, f"arn:aws:s3:::{bucket}/{key[1].decode() if key else ''}")
+        name = unescape(key[1].decode()) if key else ""
+        yield Need(action, f"arn:aws:s3:::{bucket}/{name}")
 
 
 def _apigateway(operation: Operation, _: str) -> Iterator[Need]:

@@ -11,12 +11,20 @@ from infra.localaws.refusals import asked
 from infra.localaws.world import Environ
 
 BODY_MAX_BYTES = 128 * 1024 * 1024
-"""What is read of a control request; a longer one is refused elsewhere."""
+"""Limit of a request that is not for S3 (a Lambda zip in base64 is the largest)."""
 _NAMES = {"monitoring": "cloudwatch"}
 """IAM's name of a service where the signature's differs."""
 _BOTO_NAMES = {"apigateway": "apigateway", "lambda": "lambda", "s3": "s3"}
 """Services whose operation is found by method and path, with botocore's name of them."""
 _S3_DELETE_MAX_BYTES = 2 * 1024 * 1024
+
+
+class BodyTooLarge(Exception):
+    """A body that no operation of this kind may have: it is refused, and never read in part."""
+
+    def __init__(self, limit_bytes: int, code: str = "RequestEntityTooLargeException") -> None:
+        super().__init__(f"a request is limited to {limit_bytes} bytes")
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,9 @@ def read_operation(environ: Environ, service: str, region: str) -> Operation:
     Args:
         service: as the signature has it.
         region: as the signature has it.
+
+    Raises:
+        BodyTooLarge: what the operation is about cannot be read from its body.
     """
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
     service = _NAMES.get(service, service)
@@ -51,11 +62,17 @@ def read_operation(environ: Environ, service: str, region: str) -> Operation:
     return Operation(service, name, region, method, path, parameters)
 
 
-def read_body(environ: Environ) -> bytes:
-    """The body of a request that is small by its kind; it can be read again afterwards."""
-    if int(environ.get("CONTENT_LENGTH") or 0) > BODY_MAX_BYTES:
-        return b""
-    body: bytes = environ["wsgi.input"].read(BODY_MAX_BYTES)
+def read_body(environ: Environ, limit_bytes: int = BODY_MAX_BYTES) -> bytes:
+    """The body of a request that is small by its kind; it can be read again afterwards.
+
+    Raises:
+        BodyTooLarge: it is longer than `limit_bytes`, by its length or, sent in chunks, by what came.
+    """
+    if int(environ.get("CONTENT_LENGTH") or 0) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    body: bytes = environ["wsgi.input"].read(limit_bytes + 1)
+    if len(body) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
     environ["wsgi.input"] = BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -124,15 +141,18 @@ def _s3_operation(environ: Environ, method: str) -> tuple[str, Mapping[str, Any]
     if bucket and not key and method == "GET" and "list-type" in query:
         return "ListObjectsV2", parameters
     if method == "POST" and "delete" in query:
-        parameters["Body"] = _small_body(environ)
+        parameters["Body"] = _deletion_body(environ)
         return "DeleteObjects", parameters
     name, _ = _routed(environ, "s3")
     return name, parameters
 
 
-def _small_body(environ: Environ) -> bytes:
-    body = read_body(environ)
-    return body if len(body) <= _S3_DELETE_MAX_BYTES else b""
+def _deletion_body(environ: Environ) -> bytes:
+    """The keys to delete; a longer list is refused, or keys that nobody checked would be deleted."""
+    try:
+        return read_body(environ, _S3_DELETE_MAX_BYTES)
+    except BodyTooLarge:
+        raise BodyTooLarge(_S3_DELETE_MAX_BYTES, "MaxMessageLengthExceeded") from None
 
 
 def _bucket_and_key(environ: Environ) -> tuple[str, str]:

@@ -5,16 +5,17 @@ from collections.abc import Iterable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, quote, unquote, urlencode
 
 from infra.localaws.iam.guard import Denied, Guard, caller, credentials_document
 from infra.localaws.iam.principals import utc_now
 from infra.localaws.iam.roles import role_record
-from infra.localaws.world import ACCOUNT_ID, Environ, StartResponse, World
+from infra.localaws.world import ACCOUNT_ID, Config, Environ, StartResponse, World
 
 CREDENTIALS_PATH = "/_localaws/credentials/"
 """`…/credentials/{service}/{role name}` gives a container of that service its role's credentials, as the metadata
-address of a container does on AWS (AWS_CONTAINER_CREDENTIALS_FULL_URI)."""
+address of a container does on AWS (AWS_CONTAINER_CREDENTIALS_FULL_URI). `?source-arn=` names the resource for which
+the service asks, where the role's trust policy wants to know (`aws:SourceArn`)."""
 CALLS_PATH = "/_localaws/iam/calls"
 
 
@@ -30,6 +31,17 @@ def install(world: World) -> Guard:
     return guard
 
 
+def credentials_url(config: Config, service: str, role_arn: str, source_arn: str) -> str:
+    """Where a container of a service finds the credentials of its role.
+
+    Args:
+        service: the principal that the role trusts, e.g. `sagemaker.amazonaws.com`.
+        source_arn: the resource that the container belongs to.
+    """
+    name = role_arn.rpartition("/")[2]
+    return f"{config.url}{CREDENTIALS_PATH}{quote(service)}/{quote(name)}?{urlencode({'source-arn': source_arn})}"
+
+
 def _wants_credentials(environ: Environ) -> bool:
     path: str = environ["PATH_INFO"]
     return environ["REQUEST_METHOD"] == "GET" and path.startswith(CREDENTIALS_PATH)
@@ -37,10 +49,11 @@ def _wants_credentials(environ: Environ) -> bool:
 
 def _credentials(guard: Guard, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     service, _, name = unquote(environ["PATH_INFO"].removeprefix(CREDENTIALS_PATH)).partition("/")
+    source_arn = parse_qs(environ.get("QUERY_STRING", "")).get("source-arn", [""])[0]
     record = role_record(name)
     role_arn = record.arn if record else f"arn:aws:iam::{ACCOUNT_ID}:role/{name}"
     try:
-        credentials = guard.service_credentials(role_arn, service, service.partition(".")[0])
+        credentials = guard.service_credentials(role_arn, service, service.partition(".")[0], source_arn)
     except Denied as denied:
         return _json(start_response, "403 Forbidden", json.dumps({"message": denied.message}).encode())
     return _json(start_response, "200 OK", credentials_document(role_arn, credentials))

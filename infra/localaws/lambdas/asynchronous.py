@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from infra.localaws.lambdas import dead_letters
 from infra.localaws.lambdas.result import InvokeError, InvokeResult
 
 log = logging.getLogger("localaws.lambda")
@@ -31,8 +32,14 @@ class Attempt:
 class Asynchronous:
     """A queue in memory: events that wait when local AWS ends are lost."""
 
-    def __init__(self, run: Callable[[Any, bytes], InvokeResult]) -> None:
+    def __init__(self, run: Callable[[Any, bytes], InvokeResult], may_send: Callable[[Any, str], bool]) -> None:
+        """
+        Args:
+            run: invokes a function's record with a payload.
+            may_send: whether a function's role may put messages on the queue of an ARN.
+        """
         self._run = run
+        self._may_send = may_send
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lambda-event")
         self._closed = threading.Event()
 
@@ -57,7 +64,7 @@ class Asynchronous:
                 result = self._run(attempt.record, attempt.payload)
             except InvokeError as e:
                 document = {"errorType": e.code, "errorMessage": e.message}
-                result = InvokeResult(200, json.dumps(document).encode(), "Unhandled")
+                result = InvokeResult(e.status, json.dumps(document).encode(), "Unhandled")
             if result.function_error is None:
                 self._finish(attempt, result, "OnSuccess")
             elif attempt.number <= _retries(attempt.record):
@@ -78,10 +85,27 @@ class Asynchronous:
         destination = _configured(attempt.record).get("DestinationConfig", {}).get(outcome, {}).get("Destination")
         if outcome == "OnFailure":
             log.warning("event of %s failed for good: %s", attempt.record.function_name, result.payload[:500])
+            self._bury(attempt, result)
         if destination:
             from infra.localaws.events.targets import deliver
 
             deliver(destination, json.dumps(_invocation_record(attempt, result, outcome)))
+
+    def _bury(self, attempt: Attempt, result: InvokeResult) -> None:
+        """Put an event that failed for good on its function's dead letter queue; without the right it is lost."""
+        from infra.localaws.events.targets import DeliveryError, send_to_queue
+
+        queue_arn = dead_letters.queue_of({"DeadLetterConfig": attempt.record.dead_letter_config})
+        if not queue_arn:
+            return
+        if not self._may_send(attempt.record, queue_arn):
+            log.warning("%s: %s", attempt.record.function_name, dead_letters.MAY_NOT_SEND)
+            return
+        body = attempt.payload.decode() or "{}"
+        try:
+            send_to_queue(queue_arn, body, {}, dead_letters.attributes(attempt.request_id, result))
+        except DeliveryError as error:
+            log.warning("the dead letter of %s was not taken: %s", attempt.record.function_name, error)
 
 
 def _configured(record: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from infra.localaws.lambdas import dead_letters
 from infra.localaws.lambdas.function import RUNTIME, reserved_variables
 from infra.localaws.lambdas.package import PackageError, check
 from infra.localaws.lambdas.result import InvokeResult
@@ -27,6 +28,9 @@ def patch() -> None:
     LambdaFunction._invoke_lambda = run
     LambdaFunction._set_function_code = checked_code(LambdaFunction._set_function_code)
     LambdaFunction.update_configuration = checked_configuration(LambdaFunction.update_configuration)
+    LambdaFunction.dead_letter_config = None
+    LambdaFunction.__init__ = with_dead_letters(LambdaFunction.__init__)
+    LambdaFunction.get_configuration = saying_dead_letters(LambdaFunction.get_configuration)
     models.LambdaStorage.__getstate__ = without_arns
     models.LambdaStorage.__setstate__ = with_arns
     LambdaBackend.create_function = checked_creation(LambdaBackend.create_function)
@@ -95,6 +99,7 @@ def checked_creation(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def create(self: Any, spec: dict[str, Any]) -> Any:
         _refuse(spec)
+        _check_dead_letters(spec, str(spec["Role"]))
         return original(self, spec)
 
     return create
@@ -104,15 +109,56 @@ def checked_configuration(original: Callable[..., dict[str, Any]]) -> Callable[.
     @functools.wraps(original)
     def update(self: Any, changes: dict[str, Any]) -> dict[str, Any]:
         _refuse({"Runtime": self.run_time, "PackageType": self.package_type, **changes})
+        _check_dead_letters(changes, str(changes.get("Role") or self.role))
+        if "DeadLetterConfig" in changes:
+            self.dead_letter_config = _dead_letters(changes)
         return original(self, changes)
 
     return update
+
+
+def with_dead_letters(original: Callable[..., None]) -> Callable[..., None]:
+    """Keep the DeadLetterConfig of a function, which moto drops."""
+
+    @functools.wraps(original)
+    def initialise(self: Any, account_id: str, spec: dict[str, Any], *more: Any, **named: Any) -> None:
+        original(self, account_id, spec, *more, **named)
+        self.dead_letter_config = _dead_letters(spec)
+
+    return initialise
+
+
+def saying_dead_letters(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    @functools.wraps(original)
+    def configuration(self: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
+        found = original(self, *arguments, **named)
+        return {**found, "DeadLetterConfig": self.dead_letter_config} if self.dead_letter_config else found
+
+    return configuration
+
+
+def _dead_letters(settings: dict[str, Any]) -> dict[str, str] | None:
+    """DeadLetterConfig as it is kept; a target that is empty takes it away."""
+    queue_arn = dead_letters.queue_of(settings)
+    return {"TargetArn": queue_arn} if queue_arn else None
+
+
+def _check_dead_letters(settings: dict[str, Any], role_arn: str) -> None:
+    """Refuse a dead letter queue that the function's role may not write to, as AWS does."""
+    from moto.awslambda.exceptions import InvalidParameterValueException
+
+    from infra.localaws.lambdas.service import service
+
+    queue_arn = dead_letters.queue_of(settings)
+    if queue_arn and not service().grants.may_send(role_arn, queue_arn):
+        raise InvalidParameterValueException(dead_letters.MAY_NOT_SEND)
 
 
 def _refuse(spec: dict[str, Any]) -> None:
     from moto.awslambda.exceptions import InvalidParameterValueException
 
     reason = reserved_variables((spec.get("Environment") or {}).get("Variables") or {})
+    reason = reason or dead_letters.target_refusal(dead_letters.queue_of(spec))
     if spec.get("PackageType", "Zip") != "Zip":
         reason = f"Local AWS runs functions from zip packages, not PackageType {spec['PackageType']}."
     elif spec.get("Runtime") != RUNTIME:

@@ -26,6 +26,10 @@ ATTEMPTS = 5
 """How often an invocation looks for another worker or pool where its own went away before it began."""
 
 
+class RoleNotAssumable(OSError):
+    """Lambda cannot take a function's role; the text says so to the caller."""
+
+
 class Grants(Protocol):
     """What a function's role gives it."""
 
@@ -33,7 +37,7 @@ class Grants(Protocol):
         """The AWS variables of a worker that is about to start, with its role's credentials.
 
         Raises:
-            OSError: Lambda cannot assume the role.
+            RoleNotAssumable: the role is gone, or trusts Lambda no longer.
         """
         ...
 
@@ -120,6 +124,8 @@ class Runner:
             return self._answer(function, failed.worker, request_id, _named(failed.exchange, request_id), 0.0)
         except QueueTimeoutError as e:
             raise throttled() from e
+        except RoleNotAssumable as e:
+            raise InvokeError("AccessDeniedException", str(e), 403) from e
         except OSError as e:
             raise InvokeError("InvalidZipFileException", str(e), 502) from e
         reusable = False

@@ -11,19 +11,10 @@ from infra.localaws.iam.principals import session_of
 from infra.localaws.lambdas.asynchronous import MAX_EVENT_BYTES, Asynchronous
 from infra.localaws.lambdas.function import Function
 from infra.localaws.lambdas.result import InvokeResult, not_found
-from infra.localaws.lambdas.runner import Runner, check_payload
+from infra.localaws.lambdas.runner import RoleNotAssumable, Runner, check_payload
 from infra.localaws.world import ACCOUNT_ID, World
 
 _ARN = re.compile(r"arn:aws[\w-]*:lambda:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):function:(?P<name>.+)")
-
-
-@dataclass(frozen=True)
-class Service:
-    """The running parts, apart from moto's records: nothing here is kept over a restart."""
-
-    region: str
-    runner: Runner
-    asynchronous: Asynchronous
 
 
 @dataclass(frozen=True)
@@ -33,14 +24,19 @@ class RoleGrants:
     world: World
 
     def environment(self, function: Function) -> Mapping[str, str]:
-        """AWS variables with the credentials of the function's role; OSError where Lambda cannot assume it."""
+        """AWS variables with the credentials of the function's role.
+
+        Raises:
+            RoleNotAssumable: Lambda cannot assume it.
+        """
         guard = self.world.guard
         try:
             credentials = guard.service_credentials(
                 function.role_arn, "lambda.amazonaws.com", function.name, function.arn
             )
         except Denied as denied:
-            raise OSError(f"The role defined for the function cannot be assumed by Lambda. {denied.message}") from None
+            message = f"The role defined for the function cannot be assumed by Lambda. {denied.message}"
+            raise RoleNotAssumable(message) from None
         return {**self.world.child_environment(), **credentials.as_environment()}
 
     def may_log(self, function: Function, stream: str) -> bool:
@@ -53,6 +49,24 @@ class RoleGrants:
         except Denied:
             return False
         return True
+
+    def may_send(self, role_arn: str, queue_arn: str) -> bool:
+        """Whether Lambda may put dead letters on a queue under a function's role."""
+        try:
+            self.world.guard.require(Need("sqs:SendMessage", queue_arn), session_of(role_arn, "awslambda"))
+        except Denied:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Service:
+    """The running parts, apart from moto's records: nothing here is kept over a restart."""
+
+    region: str
+    runner: Runner
+    asynchronous: Asynchronous
+    grants: RoleGrants
 
 
 class _Installed:
@@ -70,8 +84,10 @@ def install(world: World) -> None:
     from infra.localaws.lambdas import moto_records
     from infra.localaws.lambdas.api import is_invocation, make_app
 
-    runner = Runner(world.work_dir / "lambda", RoleGrants(world))
-    running = Service(world.config.region, runner, Asynchronous(runner.invoke))
+    grants = RoleGrants(world)
+    runner = Runner(world.work_dir / "lambda", grants)
+    asynchronous = Asynchronous(runner.invoke, lambda record, arn: grants.may_send(str(record.role), arn))
+    running = Service(world.config.region, runner, asynchronous, grants)
     _Installed.service = running
     moto_records.patch()
     world.route(is_invocation, make_app())

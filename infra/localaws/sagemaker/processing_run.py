@@ -12,6 +12,7 @@ from infra.localaws.sagemaker.job_runs import JobLog, host_names, log_signal, re
 from infra.localaws.sagemaker.opt_ml import OPT_ML, Launch, can_mount, inside, rewritten
 from infra.localaws.sagemaker.processes import Ended, ProcessGroup
 from infra.localaws.sagemaker.storage import S3Uri
+from infra.localaws.sagemaker.under_role import credentials_environment
 from infra.localaws.world import World
 
 FAILED = "AlgorithmError: See job logs for more information"
@@ -102,6 +103,7 @@ class ProcessingRun:
         threads = threads_per_process(len(self._hosts))
         environment = {
             **base_environment(self._world, python, self._scratch / host / "tmp", threads),
+            **credentials_environment(self._world, self._request["RoleArn"], self._arn, self._is_isolated),
             "PROCESSING_JOB_NAME": self._request["ProcessingJobName"],
             **(self._request.get("Environment") or {}),
         }

@@ -27,7 +27,7 @@ from infra.localaws.sagemaker.containers import UnknownImage, base_environment, 
 from infra.localaws.sagemaker.model_containers import ModelContainer
 from infra.localaws.sagemaker.opt_ml import Launch
 from infra.localaws.sagemaker.storage import S3Uri
-from infra.localaws.sagemaker.under_role import acting_under, may_log
+from infra.localaws.sagemaker.under_role import acting_under, credentials_environment, may_log
 from infra.localaws.world import World
 
 MODEL_DIR = "/opt/ml/model"
@@ -160,13 +160,15 @@ class ServingProcess:
         return submitted
 
     def _launch(self, python: Path, code_dir: str) -> Launch:
+        container = self._container
         environment = {
             **base_environment(self._world, python, self._folder / "tmp", threads=1),
+            **credentials_environment(self._world, container.role_arn, container.model_arn, container.is_isolated),
             "SM_MODEL_DIR": MODEL_DIR,
-            **self._container.environment,
+            **container.environment,
         }
         command = (str(python), str(Path(worker.__file__).resolve()), MODEL_DIR, code_dir)
-        return Launch(self._folder / "opt-ml", command, environment, opt_ml.OPT_ML, self._container.is_isolated)
+        return Launch(self._folder / "opt-ml", command, environment, opt_ml.OPT_ML, container.is_isolated)
 
     def _begin(self, python: Path, code_dir: str) -> None:
         self._again = (python, code_dir)

@@ -18,6 +18,7 @@ from infra.localaws.sagemaker.job_runs import JobLog, host_names, log_signal, re
 from infra.localaws.sagemaker.opt_ml import OPT_ML, Launch
 from infra.localaws.sagemaker.processes import Ended, ProcessGroup, container_exit_code
 from infra.localaws.sagemaker.storage import S3Uri
+from infra.localaws.sagemaker.under_role import credentials_environment
 from infra.localaws.world import World
 
 NO_ENTRYPOINT = (
@@ -123,6 +124,7 @@ class TrainingRun:
         threads = threads_per_process(len(self._hosts))
         environment = {
             **base_environment(self._world, interpreter, self._scratch / host / "tmp", threads),
+            **credentials_environment(self._world, self._request["RoleArn"], self._arn, self._is_isolated),
             "TRAINING_JOB_NAME": self._request["TrainingJobName"],
             "TRAINING_JOB_ARN": self._arn,
             **(self._request.get("Environment") or {}),

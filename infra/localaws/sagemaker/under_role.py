@@ -1,12 +1,13 @@
 """What SageMaker does with the role of a job or a model: it pulls the image, reads and writes S3, logs and measures."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from infra.localaws.iam.guard import Denied, acting_as
 from infra.localaws.iam.needs import Need
 from infra.localaws.iam.principals import Principal
+from infra.localaws.iam.service import credentials_url
 from infra.localaws.world import ACCOUNT_ID, World
 
 SERVICE = "sagemaker.amazonaws.com"
@@ -30,6 +31,14 @@ def acting_under(world: World, role_arn: str, source_arn: str, image: str) -> It
             world.guard.require(Need(f"ecr:{action}", repository), principal)
     with acting_as(principal):
         yield principal
+
+
+def credentials_environment(world: World, role_arn: str, source_arn: str, is_isolated: bool) -> Mapping[str, str]:
+    """The variable by which SDKs in a container find its role's credentials; an isolated container gets none."""
+    if is_isolated:
+        return {}
+    url = credentials_url(world.config, SERVICE, role_arn, source_arn)
+    return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": url}
 
 
 def may_log(world: World, principal: Principal, group: str, stream: str) -> bool:

@@ -49,7 +49,8 @@ class Function(Handler):
             arguments = _code(new) | picked(new, "Architectures")
             client.update_function_code(FunctionName=physical_id, **arguments)
         if differing - {"Code", "Architectures", "Tags", "ReservedConcurrentExecutions"}:
-            cleared: Properties = {"Description": "", "Environment": {"Variables": {}}, "Layers": []}
+            cleared: Properties = {"Description": "", "Environment": {"Variables": {}}, "Layers": [],
+                                   "DeadLetterConfig": {"TargetArn": ""}}  # fmt: skip
             cleared = {name: value for name, value in cleared.items() if name in old}
             defaults = cleared | {"Timeout": 3, "MemorySize": 128}
             client.update_function_configuration(FunctionName=physical_id, **(defaults | self._configuration(new)))
