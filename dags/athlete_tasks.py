@@ -11,12 +11,14 @@ from airflow.sdk import Metadata, TriggerRule, task
 from dags.assets import ATHLETE_FEATURES
 from include.pools import GARMIN_LIVE
 from include.settings import settings
+from plugins.operators.denied import fails_at_once
 
 NAMES = "{{ label }}"
 Json = dict[str, Any]
 
 
 @task(map_index_template=NAMES)
+@fails_at_once
 def fetch(batch: Json) -> None:
     """Garmin's answers, exactly as received, into raw/."""
     from functools import cache
@@ -56,6 +58,7 @@ def fetch_all(planned: Any) -> tuple[list[Any], Any]:
 
 
 @task(map_index_template=NAMES, trigger_rule=TriggerRule.ALL_DONE)
+@fails_at_once
 def curate(batch: Json) -> None:
     """raw/ -> tables in curated/, whole months at a time; also of athletes that could not be fetched anew."""
     from include.curate import context_start, days_start, write_tables
@@ -78,6 +81,7 @@ def curate(batch: Json) -> None:
 
 
 @task(map_index_template=NAMES, trigger_rule=TriggerRule.ALL_DONE)
+@fails_at_once
 def validate(batch: Json) -> None:
     """Great Expectations: rows that fail go to quarantine/ with the reason; the tables keep what is clean."""
     from airflow.sdk import get_current_context
@@ -109,6 +113,7 @@ def validate(batch: Json) -> None:
 
 
 @task(map_index_template=NAMES, trigger_rule=TriggerRule.ALL_DONE)
+@fails_at_once
 def features(batch: Json) -> int:
     """Tables -> one row per athlete and day in Feature Store, and the history that the API shows."""
     import json
@@ -141,6 +146,7 @@ def features(batch: Json) -> int:
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[ATHLETE_FEATURES])
+@fails_at_once
 def announce(ti: Any = None) -> Any:
     """Tell model_build, when any athlete came through: the failure of others is no reason to wait."""
     from airflow.sdk.exceptions import AirflowSkipException

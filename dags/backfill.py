@@ -8,6 +8,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
 from dags.athlete_tasks import Json, announce, curate, features, fetch_all, validate, verdict
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.denied import fails_at_once
 
 Days = tuple[date | None, date | None]
 ONLY_RAW = "raw"
@@ -15,6 +16,7 @@ ONLY_RAW = "raw"
 
 
 @task
+@fails_at_once
 def plan(
     params: Any = None, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
 ) -> dict[str, list[Json]]:

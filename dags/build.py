@@ -8,6 +8,7 @@ from airflow.sdk import Metadata, dag, task
 from dags.assets import APPROVED_MODEL, ATHLETE_FEATURES
 from dags.policy import AWS_ARGS, DEFAULT_ARGS, JOB_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.denied import fails_at_once
 from plugins.operators.job_operators import ProcessingJobOperator, TrainingJobOperator
 from plugins.operators.registry import SERVING_ENVIRONMENT, RegisterModelVersionOperator
 from plugins.operators.sagemaker_jobs import JobPlatform, processing_job, training_job
@@ -33,6 +34,7 @@ def _job_name(step: str) -> str:
 
 
 @task.short_circuit(ignore_downstream_trigger_rules=True)
+@fails_at_once
 def plan(dag_run: Any = None, triggering_asset_events: Any = None) -> dict[str, str] | None:
     """Version and sources of this build; None (and nothing more is done) when the last one is younger than a week."""
     import json
@@ -75,6 +77,7 @@ def wait_for_offline_store(planned: Any) -> bool:
 
 
 @task
+@fails_at_once
 def evaluation_request(trained: Any, planned: Any, ti: Any = None) -> dict[str, Any]:
     """The evaluation job: the new model, and the one that serves now where there is one."""
     from plugins.operators.aws import client
@@ -102,6 +105,7 @@ def evaluation_request(trained: Any, planned: Any, ti: Any = None) -> dict[str, 
 
 
 @task
+@fails_at_once
 def gate(planned: Any) -> dict[str, Any]:
     """What the evaluation says: fit to serve or not, why, and which model answers at which range."""
     import json
@@ -119,6 +123,7 @@ def gate(planned: Any) -> dict[str, Any]:
 
 
 @task(outlets=[APPROVED_MODEL])
+@fails_at_once
 def approve(decided: Any, arn: Any) -> Any:
     """Approve the package when the gate says so; else it stays PendingManualApproval, for a person to decide."""
     from airflow.sdk.exceptions import AirflowSkipException

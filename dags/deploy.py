@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from airflow.providers.amazon.aws.operators.eventbridge import EventBridgePutEventsOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Param, TriggerRule, dag, task
 
 from dags.assets import APPROVED_MODEL
 from dags.policy import AWS_ARGS, DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.denied import fails_at_once
+from plugins.operators.events import PutEventsOperator
 from plugins.operators.stack import StackDeployOperator
 
 ENDPOINT_TIMEOUT_S = 3600
@@ -16,6 +17,7 @@ ENDPOINT_TIMEOUT_S = 3600
 
 
 @task
+@fails_at_once
 def choose(params: Any = None) -> Any:
     """The package to serve, and the last good one to go back to (None where there is none)."""
     from plugins.operators.aws import client
@@ -26,6 +28,7 @@ def choose(params: Any = None) -> Any:
 
 
 @task.sensor(mode="reschedule", poke_interval=settings().job_poll_s, timeout=ENDPOINT_TIMEOUT_S)
+@fails_at_once
 def wait_for_endpoint(chosen: Any, dag_run: Any = None) -> bool:
     """Until the endpoint stack is complete with the package; its failure is told at once."""
     from plugins.operators.aws import client
@@ -35,6 +38,7 @@ def wait_for_endpoint(chosen: Any, dag_run: Any = None) -> bool:
 
 
 @task(retries=2)
+@fails_at_once
 def smoke_test(outputs: Any) -> str:
     """A forecast over HTTP with the API key, as a user gets it; says whose."""
     from plugins.operators.aws import client
@@ -44,6 +48,7 @@ def smoke_test(outputs: Any) -> str:
 
 
 @task(trigger_rule=TriggerRule.ONE_FAILED, retries=2)
+@fails_at_once
 def roll_back(chosen: Any) -> str:
     """Reject the package, so that nothing starts it again, and serve the last good one."""
     from plugins.operators.aws import client
@@ -81,7 +86,7 @@ def model_deploy() -> None:
     """
     chosen = choose()
     serving = StackDeployOperator(task_id="serving_stack", stack="serving")
-    start = EventBridgePutEventsOperator(
+    start = PutEventsOperator(
         task_id="start_endpoint",
         entries=[
             {

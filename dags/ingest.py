@@ -9,9 +9,11 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
 from dags.athlete_tasks import Json, announce, curate, features, fetch_all, validate, verdict
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.denied import fails_at_once
 
 
 @task
+@fails_at_once
 def plan(params: Any = None, dag_run: Any = None, data_interval_start: Any = None) -> dict[str, list[Json]]:
     """The athletes of this run, in batches, the days to fetch of each batch, and which of them ask Garmin."""
     from include.garmin.fetching import first_day_to_fetch

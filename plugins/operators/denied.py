@@ -60,14 +60,14 @@ def fails_at_once[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 
 
 class FailsAtOnce:
-    """For operators: named before the operator it extends, so that its `execute` surrounds that one's."""
+    """For operators: named before the operator that it extends, so that its methods surround that one's."""
 
     def execute(self, context: "Context") -> Any:
         """Execute, and fail for good where IAM denies a call."""
         with denied_is_final():
             return super().execute(context)  # type: ignore[misc]
 
-    def execute_complete(self, context: "Context", event: dict[str, Any] | None = None) -> Any:
-        """Go on after a deferral, likewise."""
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: "Context") -> Any:
+        """Go on after a deferral, or fail because the trigger did, likewise."""
         with denied_is_final():
-            return super().execute_complete(context, event)  # type: ignore[misc]
+            return super().resume_execution(next_method, next_kwargs, context)  # type: ignore[misc]

@@ -9,6 +9,8 @@ from airflow.providers.amazon.aws.operators.sagemaker import (
 )
 from airflow.providers.common.compat.sdk import AirflowException
 
+from plugins.operators.denied import FailsAtOnce
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -60,13 +62,13 @@ class _ReasonedJobOperator(SageMakerBaseOperator):
             raise JobFailed(reason) from error
 
 
-class ProcessingJobOperator(_ReasonedJobOperator, SageMakerProcessingOperator):
+class ProcessingJobOperator(FailsAtOnce, _ReasonedJobOperator, SageMakerProcessingOperator):
     """Runs a processing job; where it fails, the task's error is the reason that the job left."""
 
     kind = "Processing"
 
 
-class TrainingJobOperator(_ReasonedJobOperator, SageMakerTrainingOperator):
+class TrainingJobOperator(FailsAtOnce, _ReasonedJobOperator, SageMakerTrainingOperator):
     """Runs a training job; where it fails, the task's error is the reason that the job left."""
 
     kind = "Training"

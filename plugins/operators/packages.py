@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowFailException
+
 from include.serving import model_packages
 
 if TYPE_CHECKING:
@@ -19,16 +21,16 @@ PACKAGE_POLL_S = 1.0
 DESCRIPTION_LENGTH = 1024
 
 
-class NoPackage(Exception):
-    """There is no approved package to serve."""
+class NoPackage(AirflowFailException):
+    """There is no approved package to serve; the task is not tried again."""
 
 
 class PackageFailed(Exception):
     """SageMaker could not complete a registered model package."""
 
 
-class EndpointFailed(Exception):
-    """The endpoint stack failed."""
+class EndpointFailed(AirflowFailException):
+    """The endpoint stack failed; the message names the resource that failed first. The task is not tried again."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def endpoint_serves(cloudformation: Any, settings: "Settings", package: str, sin
     Raises:
         EndpointFailed: the stack failed or was rolled back after `since`.
     """
-    from include.deploy.stack import find_stack
+    from include.deploy.following import find_stack, first_failure
 
     stack = find_stack(cloudformation, settings.stack("endpoint"))
     if stack is None:
@@ -140,9 +142,8 @@ def endpoint_serves(cloudformation: Any, settings: "Settings", package: str, sin
     if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
         return _outputs(stack).get("ModelPackageArn") == package
     if not status.endswith("IN_PROGRESS") and changed_at >= since:
-        raise EndpointFailed(
-            f"stack {stack['StackName']} is {status}: {stack.get('StackStatusReason', 'see its events')}"
-        )
+        reason = first_failure(cloudformation, stack["StackId"], since)
+        raise EndpointFailed(f"stack {stack['StackName']} is {status}: {reason}")
     return False
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.operators.sagemaker import SageMakerRegisterModelVersionOperator
 
+from plugins.operators.denied import FailsAtOnce
 from plugins.operators.report_link import ReportLink
 
 SERVING_ENVIRONMENT = {
@@ -15,7 +16,7 @@ SERVING_ENVIRONMENT = {
 """What the container needs to serve our script; the last has it installed without an index (pip's "0" means "on")."""
 
 
-class RegisterModelVersionOperator(SageMakerRegisterModelVersionOperator):
+class RegisterModelVersionOperator(FailsAtOnce, SageMakerRegisterModelVersionOperator):
     """Airflow's operator, whose `extras` (metrics, metadata, inference specification) are no templates; the task links
     to the report at `report_uri`."""
 

@@ -7,6 +7,7 @@ from airflow.providers.amazon.aws.links.base_aws import BASE_AWS_CONSOLE_LINK, B
 from airflow.sdk import BaseOperator
 
 from plugins.operators.aws import client
+from plugins.operators.denied import FailsAtOnce
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,7 +21,7 @@ class StackLink(BaseAwsLink):
     format_str = BASE_AWS_CONSOLE_LINK + "/cloudformation/home?region={region_name}#/stacks?filteringText={stack_name}"
 
 
-class StackDeployOperator(BaseOperator):
+class StackDeployOperator(FailsAtOnce, BaseOperator):
     """Create or update a stack and wait for it; a template without changes is a success.
 
     The template of `serving` and its parameters are those of the current release.

@@ -1,10 +1,13 @@
 """Every DAG parses, keeps the project's policies, and is wired as written down here."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from dags.backfill import garmin_backfill
@@ -12,6 +15,7 @@ from dags.build import model_build
 from dags.deploy import model_deploy
 from dags.ingest import garmin_ingest
 from include.pools import GARMIN_LIVE, POOLS
+from plugins.operators import denied
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path for path in (ROOT / "dags").glob("*.py") if path.stem != "__init__")
@@ -81,6 +85,23 @@ def test_policies(dag: DAG) -> None:
         if task.task_id != "verdict":  # it only tells what failed
             assert task.retries >= 2, task.task_id
             assert task.retry_exponential_backoff, task.task_id
+
+
+def test_no_task_that_calls_aws_is_tried_again_where_iam_denies_it(dag: DAG) -> None:
+    ours = inspect.getsourcefile(denied)
+    without: list[str] = []
+    for task in dag.tasks:
+        if (function := python_callable(task)) is None:
+            calls_aws, is_final = not isinstance(task, EmptyOperator), isinstance(task, denied.FailsAtOnce)
+        else:
+            calls_aws, is_final = "client(" in inspect.getsource(function), function.__code__.co_filename == ours
+        without += [task.task_id] * (calls_aws and not is_final)
+    assert without == []
+
+
+def python_callable(task: Any) -> Any:
+    """The function of a TaskFlow task, also of a mapped one; None for an operator."""
+    return getattr(task, "python_callable", None) or getattr(task, "partial_kwargs", {}).get("python_callable")
 
 
 def test_the_chain_runs_over_assets() -> None:

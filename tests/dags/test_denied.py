@@ -32,6 +32,9 @@ class Operator:
     def execute(self, context: Any) -> Any:
         raise error(context)
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        raise error(context)
+
 
 class OurOperator(FailsAtOnce, Operator):
     """As ours extend those of the provider."""
@@ -39,7 +42,12 @@ class OurOperator(FailsAtOnce, Operator):
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "AccessForbidden"])
 def test_a_denied_call_fails_its_task_for_good_and_names_the_action(code: str) -> None:
-    for run in (lambda: task_function(code), lambda: list(task_generator(code)), lambda: OurOperator().execute(code)):
+    for run in (
+        lambda: task_function(code),
+        lambda: list(task_generator(code)),
+        lambda: OurOperator().execute(code),
+        lambda: OurOperator().resume_execution("execute_complete", {}, code),
+    ):
         with pytest.raises(AirflowFailException, match="s3:PutObject"):
             run()
 

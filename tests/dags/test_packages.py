@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.settings import Settings
 from plugins.operators.packages import (
@@ -97,11 +98,41 @@ class CloudFormation:
     def __init__(self, status: str, package: int, changed_at: datetime) -> None:
         outputs = [{"OutputKey": "ModelPackageArn", "OutputValue": arn(package)}]
         times = {"CreationTime": NOW - timedelta(days=9), "LastUpdatedTime": changed_at}
-        self.stack = {"StackName": "e", "StackStatus": status, "Outputs": outputs, **times}
+        self.stack = {"StackName": "e", "StackId": "e/1", "StackStatus": status, "Outputs": outputs, **times}
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         assert StackName == "garmin-forecast-endpoint"
         return {"Stacks": [self.stack]}
+
+    def get_paginator(self, operation: str) -> "CloudFormation":
+        assert operation == "describe_stack_events"
+        return self
+
+    def paginate(self, StackName: str) -> list[dict[str, Any]]:
+        """Events, newest first: a rollback after two failures, the older of which is the cause."""
+        assert StackName == "e/1"
+        events = (
+            ("e", "UPDATE_ROLLBACK_COMPLETE", None),
+            ("Serving", "UPDATE_FAILED", "Resource update cancelled"),
+            ("Endpoint", "UPDATE_FAILED", "The container did not pass the ping health check"),
+            ("e", "UPDATE_IN_PROGRESS", "User Initiated"),
+            ("Endpoint", "UPDATE_FAILED", "a failure of another day"),
+        )
+        return [
+            {
+                "StackEvents": [
+                    {
+                        "StackName": "e",
+                        "LogicalResourceId": name,
+                        "ResourceType": "AWS::SageMaker::Endpoint",
+                        "ResourceStatus": status,
+                        "Timestamp": NOW + timedelta(seconds=1),
+                        **({"ResourceStatusReason": reason} if reason else {}),
+                    }
+                    for name, status, reason in events
+                ]
+            }
+        ]
 
 
 @pytest.mark.parametrize(
@@ -200,10 +231,16 @@ def test_the_endpoint_serves_once_its_stack_is_complete_with_the_package(
 
 def test_a_stack_that_failed_since_is_told_and_an_old_failure_waited_past() -> None:
     failed = CloudFormation("UPDATE_ROLLBACK_COMPLETE", 1, NOW + timedelta(seconds=5))
-    with pytest.raises(EndpointFailed, match="UPDATE_ROLLBACK_COMPLETE"):
+    cause = r"Endpoint \(AWS::SageMaker::Endpoint\): The container did not pass the ping health check"
+    with pytest.raises(EndpointFailed, match=f"^stack e is UPDATE_ROLLBACK_COMPLETE: {cause}$"):
         endpoint_serves(failed, SETTINGS, arn(2), NOW)
     old = CloudFormation("UPDATE_ROLLBACK_COMPLETE", 1, NOW - timedelta(days=1))
     assert endpoint_serves(old, SETTINGS, arn(2), NOW) is False
+
+
+def test_verdicts_that_time_does_not_mend_are_not_waited_for_by_another_try() -> None:
+    assert issubclass(EndpointFailed, AirflowFailException)
+    assert issubclass(NoPackage, AirflowFailException)
 
 
 def test_a_bad_package_is_rejected_and_the_last_good_one_started() -> None:

@@ -16,7 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from infra.laptop.airflow_api import AirflowApi
+from include.settings import settings
+from infra.laptop.airflow_api import AirflowApi, TaskState
 from infra.laptop.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,8 @@ class Laptop:
 
     def __init__(self, state: Path, source: str = SOURCE) -> None:
         self.state = state
+        self.provoked: set[tuple[str, str]] = set()
+        """Role and action of calls that a test has denied on purpose."""
         self.port_aws, self.port_airflow = free_port(), free_port()
         self.lines: list[str] = []
         command = [sys.executable, "-m", "infra.laptop", "run", "--source", source, "--state", str(state)]
@@ -85,6 +88,12 @@ class Laptop:
         failed = [task for task in airflow.tasks(dag_id, run_id) if task.state == "failed"]
         return state, "\n".join(line for task in failed for line in airflow.log_tail(dag_id, run_id, task))
 
+    def failed_tasks(self, dag_id: str) -> list[TaskState]:
+        """The failed tasks of the newest run of a DAG, each with the number of its last try."""
+        airflow = AirflowApi(f"http://127.0.0.1:{self.port_airflow}")
+        run_id = str(airflow.runs(dag_id)[0]["dag_run_id"])
+        return [task for task in airflow.tasks(dag_id, run_id) if task.state == "failed"]
+
     def links(self, dag_id: str, task_id: str) -> dict[str, str]:
         """The links that the Airflow UI shows with a task of the newest run of a DAG."""
         url = f"http://127.0.0.1:{self.port_airflow}"
@@ -98,6 +107,7 @@ class Laptop:
         return dict(answer.json()["extra_links"])
 
     def client(self, service: str) -> Any:
+        """A boto3 client of the account's administrator."""
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=f"http://127.0.0.1:{self.port_aws}",
@@ -105,6 +115,26 @@ class Laptop:
             aws_access_key_id="local",
             aws_secret_access_key="local",
         )
+
+    def deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m infra.deploy` as the person who deploys, with the credentials of the deployer's role."""
+        role = f"arn:aws:iam::{settings().account_id}:role/{settings().project}-deployer"
+        session = self.client("sts").assume_role(RoleArn=role, RoleSessionName="e2e")["Credentials"]
+        own = {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port_aws}",
+            "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": session["SessionToken"],
+        }
+        command = [sys.executable, "-m", "infra.deploy", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    def expect_no_denied_calls(self) -> None:
+        """Of a deployment that has ended: its roles were denied nothing but what a test took away from them."""
+        denied = json.loads((self.state / "aws/iam-calls.json").read_text())["denied"]
+        assert [call for call in denied if (call["role"], call["action"]) not in self.provoked] == []
 
     def stop(self) -> list[int]:
         """End it as Ctrl-C does; ids of processes that it left behind."""
@@ -116,11 +146,16 @@ class Laptop:
         self.process.wait(60)
         return [pid for pid in (*started, *children) if psutil.pid_exists(pid)]
 
+    def terminate(self) -> None:
+        """End it where it still runs."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(90)
+
 
 @pytest.fixture
 def laptop(tmp_path: Path) -> Iterator[Laptop]:
     running = Laptop(tmp_path / "state")
     yield running
-    if running.process.poll() is None:
-        running.process.terminate()
-        running.process.wait(90)
+    running.terminate()
+    running.expect_no_denied_calls()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import httpx
 import pytest
 
 from include.garmin.open import open_source
+from include.serving.deployment import SETTINGS_AGE_S
+from include.serving.forecast import RECORD_AGE_S
 from include.settings import settings
 from infra.laptop.addresses import find_addresses
 from infra.laptop.forecasts import Answer, ask, faults
@@ -18,6 +21,8 @@ from tests.e2e.conftest import Laptop
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 GOOD = ("ann", "bea", "cleo")
+API_REMEMBERS_S = SETTINGS_AGE_S + RECORD_AGE_S
+"""How long at most the API answers from what it has read."""
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +34,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
         running.wait_for("Ready after", seconds=600)
         yield running
     finally:
-        if running.process.poll() is None:
-            running.process.terminate()
-            running.process.wait(90)
+        running.terminate()
+    running.expect_no_denied_calls()
 
 
 def write_athletes(folder: Path) -> None:
@@ -70,7 +74,7 @@ def objects(deployed: Laptop, prefix: str) -> dict[str, bytes]:
 
 def test_bad_files_are_told_and_the_other_athletes_have_their_forecasts(deployed: Laptop) -> None:
     for name in ("corrupt", "zipped"):
-        assert f"{name}: SourceError" in deployed.output or f"{name} in fetch: SourceError" in deployed.output
+        assert f"{name} in fetch_files: SourceError" in deployed.output
     for name in GOOD:
         answer = forecast(deployed, name)
         assert answer.status == 200, answer.document
@@ -95,8 +99,8 @@ def test_an_athlete_without_a_reading_is_told_why_there_is_no_forecast(deployed:
 def test_an_unknown_athlete_fails_by_name_and_the_other_goes_on(deployed: Laptop) -> None:
     state, log = deployed.run_dag("garmin_ingest", athletes=["nobody", "ann"])
     assert state == "failed"
-    assert "nobody in fetch: UnknownAthlete" in log
-    assert "ann in" not in log
+    assert "nobody in fetch_files: UnknownAthlete" in log
+    assert "ann in fetch_files" not in log
 
 
 def test_an_export_that_is_none_fails_with_the_reason(deployed: Laptop, tmp_path: Path) -> None:
@@ -118,12 +122,63 @@ def test_tables_deleted_and_made_anew_from_raw_are_the_same_to_the_byte(deployed
     assert objects(deployed, "curated/") == before
 
 
+@contextmanager
+def denied(deployed: Laptop, role: str, action: str) -> Iterator[None]:
+    """Take an action away from a role for a while, as an administrator who narrows its policies too far does."""
+    iam, name = deployed.client("iam"), f"{settings().project}-{role}"
+    statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    deployed.provoked.add((name, action))
+    iam.put_role_policy(RoleName=name, PolicyName="taken-away", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=name, PolicyName="taken-away")
+
+
+def served_version(deployed: Laptop) -> str | None:
+    """The version of the model behind a forecast; None while there is no answer."""
+    return (forecast(deployed, "ann").document.get("model") or {}).get("version")
+
+
+def test_a_role_without_a_needed_action_fails_the_task_once_by_name_and_leaves_nothing_behind(
+    deployed: Laptop,
+) -> None:
+    def of_builds() -> list[str]:
+        """Whatever a build makes: objects, uploads that were begun, jobs and model packages."""
+        keys = [key for prefix in ("datasets/", "models/", "reports/") for key in objects(deployed, prefix)]
+        uploads = deployed.client("s3").list_multipart_uploads(Bucket=settings().bucket).get("Uploads", [])
+        sagemaker = deployed.client("sagemaker")
+        jobs = sagemaker.list_processing_jobs()["ProcessingJobSummaries"]
+        trainings = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+        packages = sagemaker.list_model_packages(ModelPackageGroupName=settings().model_package_group)
+        return [
+            *keys,
+            *(upload["Key"] for upload in uploads),
+            *(job["ProcessingJobName"] for job in jobs),
+            *(job["TrainingJobName"] for job in trainings),
+            *(package["ModelPackageArn"] for package in packages["ModelPackageSummaryList"]),
+        ]
+
+    before, served, action = of_builds(), served_version(deployed), "sagemaker:CreateProcessingJob"
+    assert before and served
+    with denied(deployed, "tasks", action):
+        state, log = deployed.run_dag("model_build")
+    assert state == "failed"
+    assert [(task.task_id, task.try_number) for task in deployed.failed_tasks("model_build")] == [("preprocess", 1)]
+    assert f"role/{settings().project}-tasks/" in log
+    assert f"is not authorized to perform: {action} on resource: " in log
+    assert of_builds() == before
+    assert served_version(deployed) == served
+
+    state, log = deployed.run_dag("model_build")
+    assert state == "success", log
+    assert set(before) < set(of_builds())
+    deployed.wait_until(lambda: served_version(deployed) not in (None, served), "a forecast of the new model")
+
+
 def test_a_model_of_other_features_is_replaced_after_the_next_ingest(deployed: Laptop) -> None:
     sagemaker = deployed.client("sagemaker")
-
-    def answering() -> str | None:
-        """The version of the model behind a forecast; None while there is no answer."""
-        return (forecast(deployed, "ann").document.get("model") or {}).get("version")
 
     def newest() -> dict[str, Any]:
         found = sagemaker.list_model_packages(
@@ -131,14 +186,31 @@ def test_a_model_of_other_features_is_replaced_after_the_next_ingest(deployed: L
         )["ModelPackageSummaryList"][0]
         return dict(sagemaker.describe_model_package(ModelPackageName=found["ModelPackageArn"]))
 
-    old, served = newest(), answering()
+    old, served = newest(), served_version(deployed)
     other = {**old["CustomerMetadataProperties"], "feature_group": "athletes-v0"}
     sagemaker.update_model_package(ModelPackageArn=old["ModelPackageArn"], CustomerMetadataProperties=other)
     state, log = deployed.run_dag("garmin_ingest", athletes=["ann"])
     assert state == "success", log
     deployed.wait_until(lambda: newest()["ModelPackageVersion"] == old["ModelPackageVersion"] + 1, "a new package")
     assert newest()["CustomerMetadataProperties"]["feature_group"] == settings().feature_group
-    deployed.wait_until(lambda: answering() not in (None, served), "a new model that answers")
+    deployed.wait_until(lambda: served_version(deployed) not in (None, served), "a new model that answers")
+
+
+def test_a_forgotten_athlete_has_no_forecast_and_the_others_keep_theirs(deployed: Laptop) -> None:
+    others = [name for name in GOOD if name != "bea"]
+    assert forecast(deployed, "bea").status == 200
+    before = {name: forecast(deployed, name).document for name in others}
+
+    done = deployed.deploy("forget", "--athlete", "bea", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    deployed.wait_until(lambda: forecast(deployed, "bea").status == 404, "404 for bea", API_REMEMBERS_S)
+    for name in others:
+        answer = forecast(deployed, name)
+        assert (answer.status, answer.document) == (200, before[name])
+    assert [key for key in objects(deployed, "") if "=bea/" in key] == []
+    again = deployed.deploy("forget", "--athlete", "bea", "--yes")
+    assert (again.returncode, again.stdout.splitlines()[0]) == (0, "nothing left of bea"), again.stderr
 
 
 def test_it_ends_without_leaving_a_process(deployed: Laptop) -> None:

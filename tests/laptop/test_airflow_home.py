@@ -1,3 +1,4 @@
+import os
 import stat
 from datetime import date
 from pathlib import Path
@@ -36,13 +37,47 @@ def test_the_schedule_keeps_the_day_of_the_first_run(options: Options) -> None:
     assert airflow_home.environment(options, date(2026, 5, 5), {})["GFF_SCHEDULE_START"] == "2026-01-01"
 
 
-def test_settings_of_the_users_own_airflow_and_aws_do_not_leak_in(options: Options) -> None:
+AWS_OF_THE_USER = {
+    "AWS_PROFILE": "production",
+    "AWS_ACCESS_KEY_ID": "AKIA",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_SESSION_TOKEN": "token",
+    "AWS_ROLE_ARN": "arn:aws:iam::999999999999:role/production",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/home/me/token",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.2/v2/credentials",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token",
+    "AWS_CONFIG_FILE": "/home/me/.aws/config",
+    "AWS_SHARED_CREDENTIALS_FILE": "/home/me/.aws/credentials",
+    "AWS_ENDPOINT_URL": "https://aws.example.org",
+    "AWS_ENDPOINT_URL_S3": "https://s3.example.org",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_CA_BUNDLE": "/home/me/ca.pem",
+}
+
+
+def test_no_setting_of_the_users_own_aws_leaks_in(options: Options) -> None:
+    alone = airflow_home.environment(options, date(2026, 1, 1), {})
+    beside = airflow_home.environment(options, date(2026, 1, 1), AWS_OF_THE_USER)
+    of_aws = {name: value for name, value in beside.items() if name.startswith("AWS_")}
+    assert of_aws == {name: value for name, value in alone.items() if name.startswith("AWS_")}
+    assert of_aws["AWS_ENDPOINT_URL"] == "http://127.0.0.1:14566"
+
+
+def test_the_tasks_have_the_credentials_of_their_role_and_no_others(options: Options) -> None:
+    made = airflow_home.environment(options, date(2026, 1, 1), AWS_OF_THE_USER | {"GFF_PROJECT": "coach"})
+    address = "http://127.0.0.1:14566/_localaws/credentials/airflow-env.amazonaws.com/coach-tasks"
+    assert made["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == address
+    sources = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ROLE_ARN"}
+    assert sources.isdisjoint(made)
+    assert {made["AWS_CONFIG_FILE"], made["AWS_SHARED_CREDENTIALS_FILE"]} == {os.devnull}
+
+
+def test_settings_of_the_users_own_airflow_do_not_leak_in(options: Options) -> None:
     inherited = {
         "AIRFLOW_HOME": "/home/me/airflow",
         "AIRFLOW__CORE__FERNET_KEY": "mine",
-        "AWS_PROFILE": "production",
-        "AWS_ACCESS_KEY_ID": "AKIA",
-        "AWS_SESSION_TOKEN": "token",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PATH": "/usr/bin",
         "LANG": "C.UTF-8",
@@ -50,9 +85,7 @@ def test_settings_of_the_users_own_airflow_and_aws_do_not_leak_in(options: Optio
     made = airflow_home.environment(options, date(2026, 1, 1), inherited)
     assert made["AIRFLOW_HOME"] == str(options.airflow_home)
     assert made["AIRFLOW__CORE__FERNET_KEY"] != "mine"
-    assert made["AWS_ACCESS_KEY_ID"] == "local"
-    assert made["AWS_ENDPOINT_URL"] == "http://127.0.0.1:14566"
-    assert {"AWS_PROFILE", "AWS_SESSION_TOKEN", "PYTHONDONTWRITEBYTECODE"}.isdisjoint(made)
+    assert "PYTHONDONTWRITEBYTECODE" not in made
     assert made["LANG"] == "C.UTF-8"
     assert made["PATH"].startswith(str(options.airflow_bin))
 

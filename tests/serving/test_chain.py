@@ -72,7 +72,7 @@ class Api:
 @pytest.fixture(scope="module")
 def api(localaws: LocalAws) -> Api:
     """All stacks deployed, one athlete with data."""
-    for name in ("data", "features", "ml"):
+    for name in ("access", "data", "features", "ml"):
         project.deploy(localaws.client, SETTINGS, name)
     project.release(localaws.client, SETTINGS)
     outputs = project.deploy(localaws.client, SETTINGS, "serving").outputs

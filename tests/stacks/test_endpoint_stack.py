@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
+from include.deploy import project
 from include.deploy.release import stack_template
+from include.settings import Settings
 from tests.localaws.conftest import LocalAws
-from tests.localaws.sagemaker_requests import BUCKET, IMAGE, make_bucket, tar_gz, wait_until
+from tests.localaws.sagemaker_requests import tar_gz, wait_until
 
-STACK = "fff-endpoint"
+SETTINGS = Settings(project="fff", account_id="123456789012", region="us-east-1")
+STACK = SETTINGS.stack("endpoint")
+STACK_ROLE = "arn:aws:iam::123456789012:role/fff-endpoint-stack"
+MODEL_KEY = "models/version=m1/model.tar.gz"
 SCRIPT = """
 def model_fn(model_dir):
     return 1
@@ -23,9 +28,9 @@ def transform_fn(model, data, content_type, accept):
 """
 PARAMETERS = {
     "Project": "fff",
-    "ModelRoleArn": "arn:aws:iam::123456789012:role/ff-model",
-    "Image": IMAGE,
-    "ModelDataUrl": f"s3://{BUCKET}/m.tar.gz",
+    "ModelRoleArn": SETTINGS.model_role_arn,
+    "Image": SETTINGS.xgboost_image,
+    "ModelDataUrl": f"s3://{SETTINGS.bucket}/{MODEL_KEY}",
     "ModelPackageArn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/fff-vo2max/1",
     "ModelVersion": "m1",
     "DatasetVersion": "d1",
@@ -36,18 +41,24 @@ PARAMETERS = {
 
 @pytest.fixture(scope="module")
 def aws(localaws: LocalAws) -> Iterator[LocalAws]:
-    make_bucket(localaws).put_object(Bucket=BUCKET, Key="m.tar.gz", Body=tar_gz({"code/inference.py": SCRIPT}))
+    """With the stacks that hold the roles: the endpoint stack's own, and the model's."""
+    for name in ("access", "data", "features", "ml"):
+        project.deploy(localaws.client, SETTINGS, name)
+    project.release(localaws.client, SETTINGS)
+    project.deploy(localaws.client, SETTINGS, "serving")
+    archive = tar_gz({"code/inference.py": SCRIPT})
+    localaws.client("s3").put_object(Bucket=SETTINGS.bucket, Key=MODEL_KEY, Body=archive)
     yield localaws
 
 
 def deploy(aws: LocalAws, **changes: str) -> dict[str, str]:
-    """Create or update the stack and wait; returns its outputs."""
+    """Create or update the stack by its own role and wait; returns its outputs."""
     cloudformation = aws.client("cloudformation")
     exists = any(it["StackName"] == STACK for it in cloudformation.describe_stacks()["Stacks"])
     act = cloudformation.update_stack if exists else cloudformation.create_stack
     given = PARAMETERS | changes
     parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
-    act(StackName=STACK, TemplateBody=stack_template("endpoint"), Parameters=parameters)
+    act(StackName=STACK, TemplateBody=stack_template("endpoint"), Parameters=parameters, RoleARN=STACK_ROLE)
 
     def ended() -> Any:
         stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]

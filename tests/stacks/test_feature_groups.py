@@ -60,7 +60,8 @@ def deployment(localaws: LocalAws, monkeypatch: pytest.MonkeyPatch, request: pyt
         Settings(project=name, account_id="123456789012"),
         lambda version: monkeypatch.setattr("include.settings.SCHEMA_VERSION", version),
     )
-    project.deploy(localaws.client, made.settings, "data")
+    for stack in ("access", "data"):
+        project.deploy(localaws.client, made.settings, stack)
     return made
 
 
@@ -148,7 +149,8 @@ def test_groups_of_a_project_whose_name_ends_alike_are_not_ours(deployment: Depl
     other = dataclasses.replace(
         deployment, settings=Settings(project="x-" + deployment.settings.project, account_id="123456789012")
     )
-    project.deploy(other.aws.client, other.settings, "data")
+    for stack in ("access", "data"):
+        project.deploy(other.aws.client, other.settings, stack)
     other.deploy()
     assert deployment.groups == [deployment.name(OLD)]
     assert deployment.settings.feature_group == deployment.name(OLD)

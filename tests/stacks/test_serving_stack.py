@@ -30,7 +30,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def released(localaws: LocalAws) -> LocalAws:
-    for name in ("data", "features", "ml"):
+    for name in ("access", "data", "features", "ml"):
         project.deploy(localaws.client, SETTINGS, name)
     project.release(localaws.client, SETTINGS)
     return localaws
@@ -49,6 +49,17 @@ def get(localaws: LocalAws, outputs: dict[str, str], path: str, **headers: str) 
             return answer.status, answer.headers, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, error.headers, json.loads(error.read())
+
+
+def account_wide_logs_role(localaws: LocalAws) -> str:
+    """The ARN of the role with which an account lets API Gateway write logs; an administrator makes it once."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam, name = localaws.client("iam"), "account-wide"
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    policy = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+    iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    return arn
 
 
 def test_a_caller_without_a_key_is_throttled_too(released: LocalAws, outputs: dict[str, str]) -> None:
@@ -78,8 +89,7 @@ def test_an_access_log_is_refused_in_an_account_without_the_role_for_it(
 
 
 def test_every_option_can_be_turned_on(released: LocalAws, outputs: dict[str, str]) -> None:
-    role = "arn:aws:iam::123456789012:role/account-wide"
-    gateway = released.client("apigateway")
+    role, gateway = account_wide_logs_role(released), released.client("apigateway")
     gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}])
     project.deploy(released.client, SETTINGS, "serving", overrides=OPTIONS)
 
