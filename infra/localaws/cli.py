@@ -23,8 +23,8 @@ JOBS_PYTHON = ROOT / ".venvs/jobs/bin/python"
 
 DESCRIPTION = """\
 AWS on a laptop: a server that speaks the AWS API. Any SDK, CLI or Airflow operator uses it by
-AWS_ENDPOINT_URL=http://127.0.0.1:PORT. The access key `local` (secret `local`) is the account's administrator; all else is
-done by sessions of roles, within what their policies allow. Signatures are not checked."""
+AWS_ENDPOINT_URL=http://127.0.0.1:PORT. The access key `local` (secret `local`) is the account's administrator; all
+else is done by sessions of roles, within what their policies allow. Signatures are not checked."""
 
 EPILOG = """\
 what is real

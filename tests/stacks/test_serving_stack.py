@@ -57,8 +57,9 @@ def account_wide_logs_role(localaws: LocalAws) -> str:
     iam, name = localaws.client("iam"), "account-wide"
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    policy = "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
-    iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:PutLogEvents"]
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+    iam.put_role_policy(RoleName=name, PolicyName="logs", PolicyDocument=json.dumps(policy))
     return arn
 
 

@@ -94,6 +94,8 @@ _S3_ACTIONS: Mapping[str, str] = {
     "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
     "DeleteBucketTagging": "PutBucketTagging",
 }
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+"""What is no role's ARN is refused by the service itself, as a parameter of the wrong form."""
 _BUCKET_OPERATIONS = re.compile(
     r"(Create|Delete|Head)Bucket|ListObject.*|ListMultipartUploads|(Get|Put|Delete)(Bucket\w+|PublicAccessBlock)"
 )
@@ -113,7 +115,7 @@ def passed_roles(operation: Operation) -> list[PassedRole]:
     """The roles that an operation hands to a service; each takes `iam:PassRole`, and must trust that service."""
     fields, service = _PASSED.get((operation.service, operation.name), ((), ""))
     arns = (operation.parameters.get(name) for name in fields)
-    return [PassedRole(str(arn), service) for arn in arns if arn]
+    return [PassedRole(str(arn), service) for arn in arns if arn and _ROLE_ARN.fullmatch(str(arn))]
 
 
 _PASSED: Mapping[tuple[str, str], tuple[tuple[str, ...], str]] = {

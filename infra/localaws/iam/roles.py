@@ -13,7 +13,7 @@ from infra.localaws.world import ACCOUNT_ID
 SERVICES_THAT_SAY_FOR_WHOM = frozenset(
     ("airflow.amazonaws.com", "airflow-env.amazonaws.com", "sagemaker.amazonaws.com")
 )
-"""Services whose documentation has `aws:SourceAccount` and `aws:SourceArn` in the trust policy of the role they take."""
+"""Services whose documentation has `aws:SourceAccount` and `aws:SourceArn` in the trust policy of their role."""
 ALLOWED = Decision(allowed=True)
 
 
