@@ -124,6 +124,8 @@ class Application:
     @staticmethod
     def _denied(environ: Environ, start_response: StartResponse, denied: Denied) -> Iterable[bytes]:
         what = refusals.asked(environ)
+        if not what.service and what.protocol == "rest-json":
+            what = Asked("s3", "", "rest-xml")  # without a signature a path alone says which service: S3
         code = refusals.denial_code(environ, what, denied.code)
         return refusals.error(start_response, what, denied.status, code, denied.message)
 
@@ -163,8 +165,6 @@ class Application:
             what = refusals.asked(environ, self._form(environ))
         except BodyTooLarge as error:
             return refusals.error(start_response, refusals.asked(environ), 400, error.code, str(error))
-        if _is_of_no_service(environ, what):
-            return refusals.refuse(environ, start_response, what)  # moto would take it for S3
         try:
             answer = self._moto.call(environ)
         except BadRequest:
@@ -201,12 +201,3 @@ class Application:
 def _is_too_large(environ: Environ) -> bool:
     """Whether a request that is not for S3 says that its body exceeds the limit."""
     return int(environ.get("CONTENT_LENGTH") or 0) > BODY_MAX_BYTES and refusals.asked(environ).service != "s3"
-
-
-def _is_of_no_service(environ: Environ, what: Asked) -> bool:
-    """Whether an unsigned request asks for no action that AWS takes unsigned."""
-    if what.service or environ["PATH_INFO"] != "/":
-        return False
-    if what.protocol == "json":
-        return not environ["HTTP_X_AMZ_TARGET"].startswith("AWSCognitoIdentity")
-    return what.protocol == "query" and not what.action.startswith("AssumeRoleWith")

@@ -93,6 +93,9 @@ def exchange(localaws, data):
         return sock.recv(65536)
 
 
+SIGNED = b"Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request, Signature=x"
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -102,7 +105,10 @@ def exchange(localaws, data):
         (b"GET / HTTP/1.1\r\n" + b"".join(b"a%d: b\r\n" % n for n in range(300)) + b"\r\n", b"431"),
         (b"PUT /b/k HTTP/1.1\r\nContent-Length: many\r\n\r\n", b"400"),
         (b"PUT /b/k HTTP/1.1\r\nContent-Length: 6000000000\r\n\r\n", b"413"),
-        (b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+        (
+            b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n" + SIGNED + b"\r\n\r\nzz\r\n",
+            b"400",
+        ),
     ],
 )
 def test_broken_requests_get_a_status_and_the_server_goes_on(localaws, data, status):

@@ -87,8 +87,7 @@ class Guard:
             return
         key_id, region, service, token = _credentials(environ)
         if not service:
-            _caller.set(ADMINISTRATOR)  # unsigned requests are refused further in, by name
-            return
+            raise _unsigned(environ)
         principal = self._principal(key_id, token)
         _caller.set(principal)
         if principal.role_name is None and service not in ("sagemaker", "cloudformation", "lambda", "sts", "iam"):
@@ -194,6 +193,14 @@ class Guard:
         self.require(Need("iam:PassRole", passed.arn, {"iam:passedtoservice": passed.service}), principal)
         if not self.roles.trusts_service(passed.arn, passed.service, source_arn):
             raise Denied(*_not_assumable(passed), status=400)
+
+
+def _unsigned(environ: Environ) -> Denied:
+    """The refusal of a request without a signature: S3 calls its author anonymous, all others miss the signature."""
+    is_s3 = "HTTP_X_AMZ_TARGET" not in environ and "Action=" not in environ.get("QUERY_STRING", "")
+    if is_s3 and not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        return Denied("AccessDenied", "Access Denied")
+    return Denied("MissingAuthenticationToken", "Request is missing Authentication Token")
 
 
 def cannot_assume(role_arn: str, service: str) -> str:

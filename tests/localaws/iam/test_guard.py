@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.localaws.conftest import LocalAws
@@ -211,6 +212,25 @@ def test_credentials_of_nobody_are_refused(localaws: LocalAws) -> None:
     s3, sagemaker = (stranger.client(name, endpoint_url=localaws.url) for name in ("s3", "sagemaker"))
     assert refusal(s3.list_buckets)[0] == "InvalidAccessKeyId"
     assert refusal(sagemaker.list_models)[0] == "UnrecognizedClientException"
+
+
+def test_a_request_without_a_signature_is_nobodys(localaws: LocalAws, iam: Any) -> None:
+    localaws.client("s3").put_object(Bucket=BUCKET, Key="private", Body=b"1")
+    for method in ("GET", "PUT", "DELETE"):
+        answer = httpx.request(method, f"{localaws.url}/{BUCKET}/private")
+        assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
+    form = httpx.post(localaws.url, data={"Action": "ListRoles", "Version": "2010-05-08"})
+    assert (form.status_code, "MissingAuthenticationToken" in form.text) == (403, True)
+    target = {"X-Amz-Target": "AmazonSSM.DescribeParameters", "Content-Type": "application/x-amz-json-1.1"}
+    answer = httpx.post(localaws.url, headers=target, content=b"{}")
+    assert answer.json()["__type"] == "MissingAuthenticationToken"
+
+
+def test_an_address_that_was_signed_is_its_signers(localaws: LocalAws, iam: Any) -> None:
+    s3 = localaws.client("s3", config=Config(signature_version="s3v4"))
+    s3.put_object(Bucket=BUCKET, Key="shared", Body=b"1")
+    address = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "shared"})
+    assert httpx.get(address).content == b"1"
 
 
 def test_a_token_that_was_changed_is_refused(localaws: LocalAws, as_role: Session) -> None:

@@ -68,8 +68,12 @@ def test_events_are_put_one_by_one_each_with_its_source() -> None:
 
 
 def test_a_role_that_an_operation_hands_on_is_passed_to_its_service() -> None:
-    operation = Operation("lambda", "CreateFunction", "us-east-1", "POST", "/", {"Role": "arn:aws:iam::1:role/r"})
-    assert [(p.arn, p.service) for p in passed_roles(operation)] == [("arn:aws:iam::1:role/r", "lambda.amazonaws.com")]
+    operation = Operation(
+        "lambda", "CreateFunction", "us-east-1", "POST", "/", {"Role": f"arn:aws:iam::{ACCOUNT}:role/r"}
+    )
+    assert [(p.arn, p.service) for p in passed_roles(operation)] == [
+        (f"arn:aws:iam::{ACCOUNT}:role/r", "lambda.amazonaws.com")
+    ]
 
 
 def test_every_action_of_the_table_is_one_of_aws() -> None:
