@@ -1,6 +1,7 @@
 """The server as a program: its command line, its HTTP, its end."""
 
 import http.client
+import io
 import json
 import signal
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.localaws.iam.request import BodyTooLarge, read_body
 from tests.localaws.conftest import ROOT
 
 COMMAND = [sys.executable, "-m", "infra.localaws"]
@@ -120,10 +122,20 @@ def test_a_control_request_has_a_limit(localaws):
     head = (
         b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonSSM.PutParameter\r\nContent-Length: 200000000\r\n"
     )
-    scope = b"Authorization: AWS4-HMAC-SHA256 Credential=l/20260101/us-east-1/ssm/aws4_request, Signature=x\r\n\r\n"
-    answer = exchange(localaws, head + scope)
-    assert answer.split()[1] == b"400"
-    assert b"RequestEntityTooLargeException" in answer
+    for key_id in (b"local", b"unknown"):  # nobody is asked who they are for what is never read
+        scope = (
+            b"Authorization: AWS4-HMAC-SHA256 Credential=%b/20260101/us-east-1/ssm/aws4_request, Signature=x\r\n\r\n"
+        )
+        answer = exchange(localaws, head + scope % key_id)
+        assert answer.split()[1] == b"400"
+        assert b"RequestEntityTooLargeException" in answer
+
+
+def test_a_body_sent_in_chunks_has_the_same_limit():
+    environ = {"wsgi.input": io.BytesIO(b"12345"), "HTTP_TRANSFER_ENCODING": "chunked"}
+    with pytest.raises(BodyTooLarge):
+        read_body(environ, limit_bytes=4)
+    assert read_body({"wsgi.input": io.BytesIO(b"1234"), "HTTP_TRANSFER_ENCODING": "chunked"}, limit_bytes=4) == b"1234"
 
 
 def test_clients_in_parallel_lose_nothing(localaws):

@@ -90,13 +90,13 @@ class Stacks:
             stack = self.new(request)
             texts = given_values(template, request.get("Parameters") or [], {})
             plan = Plan(stack, template, texts, self.around)
-            self.backend.stacks[stack.stack_id] = stack
             work = self.begin_create(stack, body, plan, texts)
+            self.backend.stacks[stack.stack_id] = stack
         self.run(work)
         return stack
 
     def begin_create(self, stack: Stack, body: str, plan: Plan, texts: dict[str, str]) -> Callable[[], None]:
-        require_service_role(stack)
+        take_service_role(stack, stack.role_arn)
         stack.template_body, stack.template, stack.parameters = body, plan.template, texts
         stack.set_status("CREATE_IN_PROGRESS", "User Initiated")
 
@@ -125,6 +125,7 @@ class Stacks:
     def begin_update(
         self, stack: Stack, body: str, plan: Plan, texts: dict[str, str], request: Request, tags: dict[str, str]
     ) -> Callable[[], None]:
+        take_service_role(stack, request.get("RoleARN"))
         stack.undo = UpdateUndo(
             stack.template_body,
             stack.template,
@@ -136,8 +137,6 @@ class Stacks:
         stack.template_body, stack.template, stack.parameters, stack.tags = body, plan.template, texts, tags
         stack.resources = dict(stack.resources)
         stack.capabilities = request.get("Capabilities") or []
-        stack.role_arn = request.get("RoleARN") or stack.role_arn
-        require_service_role(stack)
         stack.set_status("UPDATE_IN_PROGRESS", "User Initiated")
         return lambda: self._operations.update(stack, plan)
 
@@ -149,8 +148,7 @@ class Stacks:
                 return
             stack = found[0]
             self._check_deletable(stack)
-            stack.role_arn = request.get("RoleARN") or stack.role_arn
-            require_service_role(stack)
+            take_service_role(stack, request.get("RoleARN"))
             stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
         keep = frozenset(request.get("RetainResources") or ())
 
@@ -171,9 +169,8 @@ class Stacks:
             failed |= {name for name, r in stack.undo.resources.items() if r.status == "UPDATE_FAILED"}
             if unsuitable := sorted(set(skipped) - failed):
                 raise Refused(f"Resources {unsuitable} of the skip list are not in UPDATE_FAILED state")
+            take_service_role(stack, request.get("RoleARN"))
             stack.undo.changed = [name for name in stack.undo.changed if name not in skipped]
-            stack.role_arn = request.get("RoleARN") or stack.role_arn
-            require_service_role(stack)
             stack.set_status("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
         self.run(lambda: self._operations.roll_back_update(stack))
 
@@ -243,11 +240,18 @@ def bucket_and_key(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-def require_service_role(stack: Stack) -> None:
-    """Refuse a stack that a role's session works on without a service role: only the administrator's rights reach
-    beyond a request here, those of a session end with it."""
-    if caller().role_name is not None and not stack.role_arn:
+def take_service_role(stack: Stack, role_arn: str | None) -> None:
+    """Work on a stack under the service role of a request, or that of the stack; nothing of the stack changes before.
+
+    A role's session needs one of them: only the administrator's rights reach beyond a request here, those of a session
+    end with it.
+
+    Raises:
+        Refused: a role's session asks for work without a service role.
+    """
+    if caller().role_name is not None and not (role_arn or stack.role_arn):
         raise Refused(f"local AWS lets roles work on stacks through a service role alone: give {stack.name} a RoleARN")
+    stack.role_arn = role_arn or stack.role_arn
 
 
 def check_updatable(stack: Stack) -> None:

@@ -89,6 +89,23 @@ def test_who_may_list_a_bucket_is_told(as_role: Session) -> None:
     assert refusal(lambda: s3("s3").get_object(Bucket=BUCKET, Key="nothing"))[0] == "NoSuchKey"
 
 
+@pytest.mark.parametrize("padding_bytes", [0, 2 * 1024 * 1024])
+def test_keys_are_deleted_only_where_each_may_be(
+    localaws: LocalAws, as_role: Session, iam: Any, padding_bytes: int
+) -> None:
+    """However a key is spelled in XML, and however long the list: what cannot be checked is refused."""
+    localaws.client("s3").put_object(Bucket=BUCKET, Key="kept/1", Body=b"1")
+    kept = {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{BUCKET}/kept/*"}
+    given = as_role(allow("s3:*"), kept)("s3")._request_signer._credentials
+    body = b"<Delete>" + b" " * padding_bytes + b"<Object><Key>k&#101;pt/1</Key></Object></Delete>"
+    scope = f"AWS4-HMAC-SHA256 Credential={given.access_key}/20260101/us-east-1/s3/aws4_request, Signature=x"
+    headers = {"Authorization": scope, "X-Amz-Security-Token": given.token}
+    answer = httpx.post(f"{localaws.url}/{BUCKET}?delete", content=body, headers=headers)
+    expected = (400, "MaxMessageLengthExceeded") if padding_bytes else (403, "AccessDenied")
+    assert (answer.status_code, expected[1] in answer.text) == (expected[0], True)
+    assert localaws.client("s3").get_object(Bucket=BUCKET, Key="kept/1")["Body"].read() == b"1"
+
+
 def test_a_condition_narrows_what_may_be_listed(as_role: Session) -> None:
     prefix = {"StringLike": {"s3:prefix": "raw/*"}}
     s3 = as_role(allow("s3:ListBucket", f"arn:aws:s3:::{BUCKET}", Condition=prefix))("s3")
