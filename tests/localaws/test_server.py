@@ -95,7 +95,10 @@ def exchange(localaws, data):
         return sock.recv(65536)
 
 
-SIGNED = b"Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request, Signature=x"
+BROKEN_CHUNKS = (
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nX-Amz-Target: AmazonSSM.DescribeParameters\r\n"
+    b"Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/ssm/aws4_request, Signature=x\r\n\r\nzz\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -107,10 +110,7 @@ SIGNED = b"Authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s
         (b"GET / HTTP/1.1\r\n" + b"".join(b"a%d: b\r\n" % n for n in range(300)) + b"\r\n", b"431"),
         (b"PUT /b/k HTTP/1.1\r\nContent-Length: many\r\n\r\n", b"400"),
         (b"PUT /b/k HTTP/1.1\r\nContent-Length: 6000000000\r\n\r\n", b"413"),
-        (
-            b"PUT /b/k HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n" + SIGNED + b"\r\n\r\nzz\r\n",
-            b"400",
-        ),
+        (BROKEN_CHUNKS, b"400"),
     ],
 )
 def test_broken_requests_get_a_status_and_the_server_goes_on(localaws, data, status):
