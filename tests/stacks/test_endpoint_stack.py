@@ -1,9 +1,13 @@
 """The endpoint stack on local AWS: its model starts without a network, and a switch of the mode makes a new endpoint."""
 
 import json
+import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from include.deploy import project
@@ -53,6 +57,13 @@ def aws(localaws: LocalAws) -> Iterator[LocalAws]:
 
 def deploy(aws: LocalAws, **changes: str) -> dict[str, str]:
     """Create or update the stack by its own role and wait; returns its outputs."""
+    exists, stack = try_to_deploy(aws, **changes)
+    assert stack["StackStatus"] == ("UPDATE_COMPLETE" if exists else "CREATE_COMPLETE")
+    return {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+
+
+def try_to_deploy(aws: LocalAws, **changes: str) -> tuple[bool, dict[str, Any]]:
+    """Whether the stack was there before, and what became of it."""
     cloudformation = aws.client("cloudformation")
     exists = any(it["StackName"] == STACK for it in cloudformation.describe_stacks()["Stacks"])
     act = cloudformation.update_stack if exists else cloudformation.create_stack
@@ -64,9 +75,7 @@ def deploy(aws: LocalAws, **changes: str) -> dict[str, str]:
         stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
         return stack if not stack["StackStatus"].endswith("IN_PROGRESS") else None
 
-    stack = wait_until(ended, 60)
-    assert stack["StackStatus"] == ("UPDATE_COMPLETE" if exists else "CREATE_COMPLETE")
-    return {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+    return exists, wait_until(ended, 60)
 
 
 def endpoints(aws: LocalAws) -> list[str]:
@@ -101,6 +110,37 @@ def test_a_switch_of_the_mode_makes_a_new_endpoint_and_takes_the_old_away(aws: L
 
     assert deploy(aws, Revision="cccccccccccc")["EndpointName"] == "fff-vo2max"
     assert endpoints(aws) == ["fff-vo2max"]
+
+
+def as_tasks(aws: LocalAws, service: str) -> Any:
+    """A client with the credentials that local AWS gives a container of MWAA."""
+    with urllib.request.urlopen(f"{aws.url}/_localaws/credentials/airflow-env.amazonaws.com/fff-tasks") as answer:
+        given = json.loads(answer.read())
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=aws.url,
+        region_name=SETTINGS.region,
+        aws_access_key_id=given["AccessKeyId"],
+        aws_secret_access_key=given["SecretAccessKey"],
+        aws_session_token=given["Token"],
+    )
+
+
+def test_the_role_of_the_tasks_reads_which_resource_failed_and_why(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of an update that was rolled back since the task began to wait."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))  # before the first import of it
+    from plugins.operators.packages import EndpointFailed, endpoint_serves
+
+    began = datetime.now(UTC)
+    missing = f"s3://{SETTINGS.bucket}/models/version=m2/model.tar.gz"
+    _, stack = try_to_deploy(aws, Revision="dddddddddddd", ModelDataUrl=missing)
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack["LastUpdatedTime"] >= began, "as AWS says also of an update that failed"
+    cause = r"stack fff-endpoint is UPDATE_ROLLBACK_COMPLETE: Model \(AWS::SageMaker::Model\): .*model\.tar\.gz"
+    with pytest.raises(EndpointFailed, match=cause):
+        endpoint_serves(as_tasks(aws, "cloudformation"), SETTINGS, "the package of m2", began)
 
 
 def test_every_way_to_serve_installs_the_script_without_an_index() -> None:

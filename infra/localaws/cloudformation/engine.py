@@ -9,7 +9,7 @@ from infra.localaws.cloudformation.clients import Clients
 from infra.localaws.cloudformation.errors import CloudFormationFault, ResourceError
 from infra.localaws.cloudformation.handler import Target, is_missing
 from infra.localaws.cloudformation.plan import Plan
-from infra.localaws.cloudformation.stack import Stack, StackResource, UpdateUndo, now
+from infra.localaws.cloudformation.stack import Stack, StackResource, UpdateUndo
 from infra.localaws.world import ACCOUNT_ID, log
 
 
@@ -187,7 +187,6 @@ class Engine:
         except CloudFormationFault as error:
             raise StoppedError(error.message) from error
         stack.outputs, stack.imports = outputs, sorted(plan.imports)
-        stack.updated_at = now() if stack.undo else None
 
 
 def _differs(before: StackResource, wanted: StackResource) -> bool:

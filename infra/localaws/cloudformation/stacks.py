@@ -14,7 +14,7 @@ from infra.localaws.cloudformation.errors import AlreadyExists, InsufficientCapa
 from infra.localaws.cloudformation.parameters import given_values
 from infra.localaws.cloudformation.plan import Plan, Surroundings
 from infra.localaws.cloudformation.rollback import Operations
-from infra.localaws.cloudformation.stack import Stack, UpdateUndo
+from infra.localaws.cloudformation.stack import Stack, UpdateUndo, now
 from infra.localaws.cloudformation.template import Template, parse, required_capabilities
 from infra.localaws.iam.guard import caller
 from infra.localaws.iam.needs import Need
@@ -137,6 +137,7 @@ class Stacks:
         stack.template_body, stack.template, stack.parameters, stack.tags = body, plan.template, texts, tags
         stack.resources = dict(stack.resources)
         stack.capabilities = request.get("Capabilities") or []
+        stack.updated_at = now()
         stack.set_status("UPDATE_IN_PROGRESS", "User Initiated")
         return lambda: self._operations.update(stack, plan)
 
