@@ -166,6 +166,24 @@ def test_a_trust_policy_for_other_jobs_keeps_the_role_from_a_job(aws: LocalAws) 
         aws.client("sagemaker").create_processing_job(**processing_request("untrusted", "pass", RoleArn=role))
 
 
+@pytest.mark.parametrize(
+    ("operation", "request_of"),
+    [
+        ("create_processing_job", lambda _, role: processing_request("p", "pass", RoleArn=role)),
+        ("create_training_job", lambda aws, role: training_request("t", aws, "pass", RoleArn=role)),
+        ("create_model", lambda _, role: {"ModelName": "m", "ExecutionRoleArn": role}),
+        ("create_feature_group", lambda _, role: group_request("f", role)),
+    ],
+)
+def test_an_arn_that_is_no_roles_is_refused_by_its_form(
+    aws: LocalAws, operation: str, request_of: Callable[[LocalAws, str], dict[str, Any]]
+) -> None:
+    request = request_of(aws, f"arn:aws:iam::{ACCOUNT_ID}:user/someone")
+    with pytest.raises(ClientError, match=r"(?i)rolearn.* failed to satisfy constraint") as caught:
+        getattr(aws.client("sagemaker"), operation)(**request)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
 def test_a_training_job_calls_aws_as_its_role(aws: LocalAws) -> None:
     script = WHO_AM_I.format(file="failure", exit_code=1)
     role = aws.make_role("trainer")
@@ -203,18 +221,22 @@ def test_an_endpoint_fails_where_the_models_role_may_not_read_the_artifact(aws: 
     assert is_refused(wait_until(failed)["FailureReason"], name, "s3:GetObject")
 
 
+def group_request(name: str, role: str) -> dict[str, Any]:
+    return {
+        "FeatureGroupName": name,
+        "RecordIdentifierFeatureName": "athlete_id",
+        "EventTimeFeatureName": "event_time",
+        "FeatureDefinitions": FEATURES,
+        "RoleArn": role,
+        "OnlineStoreConfig": {"EnableOnlineStore": True},
+        "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": f"s3://{BUCKET}/feature-store"}},
+    }
+
+
 def make_group(aws: LocalAws, name: str, role: str) -> Mapping[str, Any]:
     """A feature group with an offline store, once its creation has ended."""
     sagemaker = aws.client("sagemaker")
-    sagemaker.create_feature_group(
-        FeatureGroupName=name,
-        RecordIdentifierFeatureName="athlete_id",
-        EventTimeFeatureName="event_time",
-        FeatureDefinitions=FEATURES,
-        RoleArn=role,
-        OnlineStoreConfig={"EnableOnlineStore": True},
-        OfflineStoreConfig={"S3StorageConfig": {"S3Uri": f"s3://{BUCKET}/feature-store"}},
-    )
+    sagemaker.create_feature_group(**group_request(name, role))
 
     def created() -> Any:
         group = sagemaker.describe_feature_group(FeatureGroupName=name)
