@@ -32,7 +32,7 @@ test:            ## every fast test, with coverage of include/
 e2e: environments ## the whole chain, headless, ending with every forecast checked
 	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)" $(OPTIONS)
 
-faults: environments ## kill -9 of scheduler, local AWS and jobs in mid-run, bad files, rebuild
+faults: environments ## kill -9 of scheduler, local AWS and jobs, a role without an action, a forgotten athlete, bad files, rebuild
 	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900
 
 lint:            ## ruff, mypy, import arrows, CloudFormation

@@ -1,6 +1,6 @@
 """What every role did: each action with how often it was allowed and denied, and the grants that let it through.
 
-`python -m infra.access_report` holds it against the policies: a grant that no run used is one to take away.
+`python -m infra.access` holds it against the policies: a grant that no run used is one to take away.
 """
 
 import json
