@@ -1,6 +1,7 @@
 """One deployment on files good and bad, and what its user may ask of it next."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from include.garmin.open import open_source
-from include.serving.deployment import SETTINGS_AGE_S
+from include.serving.deployment import SERVING_AGE_S, SETTINGS_AGE_S
 from include.serving.forecast import RECORD_AGE_S
 from include.settings import settings
 from infra.laptop.addresses import find_addresses
@@ -198,6 +199,8 @@ def test_a_model_of_other_features_is_replaced_after_the_next_ingest(deployed: L
 
 def test_a_forgotten_athlete_has_no_forecast_and_the_others_keep_theirs(deployed: Laptop) -> None:
     others = [name for name in GOOD if name != "bea"]
+    # Each worker of the API remembers for so long what it knew before the last new model and the last new features.
+    time.sleep(RECORD_AGE_S + SERVING_AGE_S)
     assert forecast(deployed, "bea").status == 200
     before = {name: forecast(deployed, name).document for name in others}
 
