@@ -66,8 +66,9 @@ def events_since(cloudformation: Any, stack_id: str, since: datetime) -> Iterato
                 yield event
                 if event["LogicalResourceId"] == event["StackName"] and event.get("ResourceStatusReason") == STARTED:
                     return
-    except ClientError:
-        return
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from include.features.store import latest
 from include.garmin.connect.tokens import TokenStore, parameter_name, require_athlete_id
 from include.settings import Settings
 
-API_KEYS_KEY = "config/api-keys.json"
 BUFFERED = timedelta(minutes=15)
 """So long Feature Store may take to write to the offline store what was put."""
 MANIFEST_FILE = "manifest.json"
@@ -66,7 +65,7 @@ def plan_erasure(clients: Clients, settings: Settings, athlete_id: str, now: dat
     online = list(_online_records(clients, settings, athlete_id, now))
     found = [
         *_redactions(versions, lake.ATHLETES_KEY, "", redaction.athletes_without, athlete_id),
-        *_redactions(versions, API_KEYS_KEY, "", redaction.api_keys_without, athlete_id),
+        *_redactions(versions, lake.API_KEYS_KEY, "", redaction.api_keys_without, athlete_id),
         *_tokens(clients, settings, athlete_id),
         *online,
         *_redactions(versions, lake.FEATURE_STORE_PREFIX, ".parquet", redaction.parquet_without, athlete_id),

@@ -17,7 +17,7 @@ DENIALS_KEPT = 200
 
 
 class Calls:
-    """Counts in memory, written to the state folder with every snapshot of it."""
+    """Counts in memory, written to the state folder when local AWS is stopped."""
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / FILE
