@@ -19,8 +19,8 @@ class AirflowRefused(Exception):
 class AirflowAnswer:
     """What the API answered.
 
-    `status` is the HTTP status, also where it says that the request was refused; `body` is the parsed JSON, a text where
-    it was none, or None where there was no body.
+    `status` is the HTTP status, also where it says that the request was refused; `body` is the parsed JSON, a text
+    where it was none, or None where there was no body.
     """
 
     status: int
@@ -37,7 +37,8 @@ class AirflowTransport(Protocol):
 
         Args:
             method: GET, POST, PUT, PATCH or DELETE.
-            path: below the API's root, which the transport adds where it is needed: `/dags/NAME`, not `/api/v2/dags/NAME`.
+            path: below the API's root, which the transport adds where it is needed: `/dags/NAME`, and not
+                `/api/v2/dags/NAME`.
             params: the query.
             json: the body.
 
