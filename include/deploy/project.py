@@ -12,17 +12,28 @@ from include.deploy.feature_groups import delete_feature_groups, is_kept_group
 from include.deploy.following import silent
 from include.deploy.release import ROOT, Published, build_release, current_release, publish, stack_template
 from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack, find_stack
-from include.settings import Settings
+from include.settings import Settings, names_local_aws
 
-FROM_CHECKOUT = ("access", "data", "features", "ml")
-"""Stacks that need no release, in the order of their creation; `serving` follows, `endpoint` is the start Lambda's."""
-DELETE_ORDER = ("endpoint", "serving", "ml", "features", "data", "access")
+FROM_CHECKOUT = ("access", "data", "features", "ml", "mwaa")
+"""Stacks that need no release; `serving` does, and `endpoint` is the start Lambda's to make."""
+DELETE_ORDER = ("mwaa", "endpoint", "serving", "ml", "features", "data", "access")
+"""Airflow goes first: a DAG that still runs would write into what is taken away, or deploy it again."""
+ON_AWS_ALONE = ("mwaa",)
+"""Stacks of services that local AWS does not have."""
 WITH_ROLES_OF_THEIR_OWN = ("access", "endpoint")
 """`access` makes the role that makes the others; `endpoint` was made by the role of the start Lambda."""
 
 
+SLOW_STACK_TIMEOUT_S = 7200.0
+"""MWAA makes an environment in 20 to 30 minutes, and tries for longer before it gives up."""
+TIMEOUT_S = 1800.0
+
 Clients = Callable[[str], Any]
 """Makes the boto3 client of a service, by its name."""
+
+
+class OnAwsAlone(ValueError):
+    """A stack was asked for that local AWS cannot hold."""
 
 
 class BucketNotEmptied(Exception):
@@ -41,7 +52,9 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
         return {"BucketName": settings.bucket}
     common = {"Project": settings.project, "BucketName": settings.bucket}
     if name == "access":
-        return common | {"ImageAccount": image_account(settings.region)}
+        return common | {"ImageAccount": image_account(settings.region), "AirflowBucketName": settings.bucket}
+    if name == "mwaa":
+        return common
     if name == "ml":
         in_vpc = "true" if settings.job_subnets else "false"
         return common | {"ImageAccount": image_account(settings.region), "JobsInVpc": in_vpc}
@@ -86,14 +99,20 @@ def deploy(
     root: Path = ROOT,
     sleep: Sleep = time.sleep,
 ) -> StackResult:
-    """Deploy stack `name`: `access`, `data`, `features` and `ml` as checked out, `serving` as released.
+    """Deploy stack `name`: `access`, `data`, `features`, `ml` and `mwaa` as checked out, `serving` as released.
 
     CloudFormation makes the resources by the role of the stack `access`, which is itself made with the caller's rights.
 
     Raises:
         StackFailed: CloudFormation refused or failed.
+        OnAwsAlone: the stack needs a service that local AWS does not have.
         ValueError: no such stack, or nothing is released yet.
     """
+    if name in ON_AWS_ALONE and names_local_aws(clients("cloudformation").meta.endpoint_url):
+        raise OnAwsAlone(
+            f"the stack {name} is for AWS: local AWS has no Amazon MWAA and no networks, and Airflow runs beside it "
+            "(make run, docker compose up)"
+        )
     body = stack_template(name, root) if name in FROM_CHECKOUT else None
     version = None if body else current_release(clients("s3"), settings.bucket)
     parameters = stack_parameters(settings, name, version)
@@ -109,6 +128,7 @@ def deploy(
             role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else settings.stacks_role_arn,
             tags=stack_tags(settings, name),
             on_progress=on_progress,
+            timeout_s=SLOW_STACK_TIMEOUT_S if name == "mwaa" else TIMEOUT_S,
             sleep=sleep,
         )
     except StackFailed as failure:
@@ -176,6 +196,7 @@ def delete(
             settings.stack(name),
             role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else role,
             on_progress=on_progress,
+            timeout_s=SLOW_STACK_TIMEOUT_S if name == "mwaa" else TIMEOUT_S,
             sleep=sleep,
         ):
             deleted.append(name)

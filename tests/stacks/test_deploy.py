@@ -150,9 +150,11 @@ def test_every_stack_but_access_is_made_by_the_stacks_role(tmp_path: Path) -> No
         patch.setattr(project, "is_kept_group", lambda *_: False)
         for name in project.FROM_CHECKOUT:
             (tmp_path / f"infra/stacks/{name}.yaml").write_text("Resources: {}")
-            project.deploy(Mock(), settings, name, root=tmp_path)
+            clients = Mock()
+            clients.return_value.meta.endpoint_url = "https://cloudformation.us-east-1.amazonaws.com"
+            project.deploy(clients, settings, name, root=tmp_path)
     assert given.pop("roles-access")["role_arn"] is None
-    assert set(given) == {"roles-data", "roles-features", "roles-ml"}
+    assert set(given) == {"roles-data", "roles-features", "roles-ml", "roles-mwaa"}
     for name, arguments in given.items():
         assert arguments["role_arn"] == "arn:aws:iam::123456789012:role/roles-stacks"
         assert arguments["tags"] == {"project": "roles", "stack": name.removeprefix("roles-")}
