@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -210,7 +210,7 @@ class MwaaTransport:
 
     def _answer_of(self, error: ClientError) -> AirflowAnswer:
         """Airflow's own answer, which MWAA hands on as an error of its own; else an exception."""
-        code, response = error.response["Error"]["Code"], dict(error.response)
+        code, response = error.response["Error"]["Code"], cast("dict[str, Any]", error.response)
         if code in ("RestApiClientException", "RestApiServerException") and "RestApiStatusCode" in response:
             return AirflowAnswer(int(response["RestApiStatusCode"]), response.get("RestApiResponse"))
         message = error.response["Error"].get("Message", code)
