@@ -8,7 +8,7 @@ STATE ?= .local
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run stop garmin-login test e2e faults lint format bench bench-forecast lock clean
+.PHONY: help environments run stop garmin-login publish test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ stop: environments ## end what a `make run` left behind
 
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)
+
+publish: environments ## the repositories ModelBuild and ModelDeploy of an environment: ENV=NAME (OPTIONS=--help says all)
+	@$(AIRFLOW)/python -m infra.delivery publish --environment "$(ENV)" $(OPTIONS)
 
 test:            ## every fast test, with coverage of include/
 	@sh infra/environments.sh release
