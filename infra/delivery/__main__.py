@@ -73,7 +73,7 @@ def _name_and_url(text: str, names: dict[str, object] | object) -> tuple[str, st
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.delivery",
-        description="Publish the committed state of this repository as the two repositories ModelBuild and ModelDeploy.",
+        description="Publish what is committed here as the two repositories ModelBuild and ModelDeploy.",
         epilog="Safe to run again: the same sources make no new commit, and commits of others are never overwritten. "
         "Without --remote the repositories are those of the stack delivery in CodeCommit, entered with the AWS "
         "credentials at hand.",

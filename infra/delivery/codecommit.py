@@ -1,7 +1,7 @@
 """Git's way into CodeCommit: a credential helper that signs with the AWS credentials at hand.
 
-CodeCommit takes a user name and a password that is a signature (SigV4) of the repository's address, good for 15 minutes.
-Git asks for them on standard input, so that they stand neither on a command line nor in an address.
+CodeCommit takes a user name and a password that is a signature (SigV4) of the repository's address, good for 15
+minutes. Git asks for them on standard input, so that they stand neither on a command line nor in an address.
 """
 
 import argparse

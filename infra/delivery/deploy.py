@@ -44,8 +44,8 @@ def deploy(
     account = clients("sts").get_caller_identity()["Account"]
     if account != settings.account_id:
         raise WrongAccount(
-            f"the credentials are of account {account}, the environment {environment.name} is in {settings.account_id}: "
-            "nothing was changed"
+            f"the credentials are of account {account}, the environment {environment.name} is in "
+            f"{settings.account_id}: nothing was changed"
         )
     release = read_release(package)
     for step in [name for name in STEPS if name in steps]:

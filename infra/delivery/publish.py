@@ -26,9 +26,14 @@ class Remote:
     """Settings of git as NAME=VALUE, e.g. a credential helper."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def options(self) -> list[str]:
-        return [word for setting in self.configuration for word in ("-c", setting)]
+    def run(self, folder: Path, command: str, reference: str) -> str:
+        """Fetch or push a reference.
+
+        Raises:
+            GitFailed: git refuses.
+        """
+        options = [word for setting in self.configuration for word in ("-c", setting)]
+        return git(folder, *options, command, "--quiet", self.url, reference, environment=self.environment)
 
 
 @dataclass(frozen=True)
@@ -108,20 +113,13 @@ def _publish(
             return Published(head, changed=False)
     commit = _commit(folder, new_tree, head, source, name)
     try:
-        git(
-            folder,
-            *remote.options,
-            "push",
-            "--quiet",
-            remote.url,
-            f"{commit}:refs/heads/{branch}",
-            environment=remote.environment,
-        )
+        remote.run(folder, "push", f"{commit}:refs/heads/{branch}")
     except GitFailed as error:
         if "rejected" not in str(error) and "failed to push" not in str(error):
             raise
         raise NotPublished(
-            f"{name}: someone pushed to {branch} in the same moment, or it is protected: run the same command again ({error})"
+            f"{name}: {branch} takes no push, as someone else pushed in the same moment or it is protected: run the "
+            f"same command again ({error})"
         ) from error
     return Published(commit, changed=True)
 
@@ -135,15 +133,7 @@ def _write_tree(folder: Path, tree: Mapping[str, Blob]) -> str:
 def _fetch_head(folder: Path, remote: Remote, branch: str) -> str | None:
     """The commit at the head of the branch, fetched; None where there is no such branch yet."""
     try:
-        git(
-            folder,
-            *remote.options,
-            "fetch",
-            "--quiet",
-            remote.url,
-            f"refs/heads/{branch}",
-            environment=remote.environment,
-        )
+        remote.run(folder, "fetch", f"refs/heads/{branch}")
     except GitFailed as error:
         if NO_BRANCH in str(error):
             return None
@@ -160,8 +150,8 @@ def _refuse_foreign(folder: Path, head: str, source: Source, name: str, branch: 
         )
     if not any_origin and not source.comes_after(origin):
         raise NotPublished(
-            f"{name}: {branch} was published from {origin[:12]}, which {source.commit[:12]} is not built on: pull first, "
-            "or say --any-origin to replace what that commit published"
+            f"{name}: {branch} was published from {origin[:12]}, which {source.commit[:12]} is not built on: pull "
+            "first, or say --any-origin to replace what that commit published"
         )
 
 
