@@ -5,10 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from include.deploy import project
+from include.deploy.stack import StackResult
+from include.settings import Settings
 from infra.access.grants import grants
 from tests.stacks.templates import FOLDER, template
 
@@ -23,6 +27,7 @@ WITHOUT_RESOURCES = {
     "sagemaker:ListFeatureGroups",
 }
 NEITHER = {"Ref": "AWS::NoValue"}
+SETTINGS = Settings(project="garmin-forecast", account_id="123456789012", region="us-east-1")
 
 Json = dict[str, Any]
 
@@ -116,11 +121,11 @@ def test_only_the_role_of_an_environment_becomes_its_deployer() -> None:
     assert found == {
         (f"delivery-{stage.lower()}", (f"iam:role/{deployer}",)) for stage, deployer in DEPLOYER_ROLES.items()
     }
-    for name, project in resources("AWS::CodeBuild::Project").items():
+    for name, build in resources("AWS::CodeBuild::Project").items():
         stage = re.sub("^(Build|Deploy)", "", name)
         role = f"{stage}Role" if stage in DEPLOYER_ROLES else "BuildRole"
-        assert project["ServiceRole"] == {"Fn::GetAtt": [role, "Arn"]}, name
-        given = {v["Name"]: v["Value"] for v in project["Environment"].get("EnvironmentVariables", [])}
+        assert build["ServiceRole"] == {"Fn::GetAtt": [role, "Arn"]}, name
+        given = {v["Name"]: v["Value"] for v in build["Environment"].get("EnvironmentVariables", [])}
         if stage in DEPLOYER_ROLES:
             assert given["ENVIRONMENT"] == {"Ref": f"{stage}Environment"}
             assert given["DEPLOYER_ROLE_ARN"]["Fn::Sub"].endswith(f":role/{DEPLOYER_ROLES[stage]}")
@@ -156,11 +161,11 @@ def test_a_grant_on_everything_is_of_an_action_without_resources() -> None:
 def test_builds_end_log_and_have_no_privileges() -> None:
     projects = resources("AWS::CodeBuild::Project")
     assert len(projects) == 8
-    for name, project in projects.items():
-        assert project["TimeoutInMinutes"]["Ref"] in ("BuildTimeoutMinutes", "DeploymentTimeoutMinutes"), name
-        assert project["LogsConfig"]["CloudWatchLogs"]["GroupName"] == {"Ref": "BuildLogs"}, name
-        assert not project["Environment"].get("PrivilegedMode"), name
-        assert re.fullmatch(r"buildspec-(test|package|deploy)\.yaml", project["Source"]["BuildSpec"])
+    for name, build in projects.items():
+        assert build["TimeoutInMinutes"]["Ref"] in ("BuildTimeoutMinutes", "DeploymentTimeoutMinutes"), name
+        assert build["LogsConfig"]["CloudWatchLogs"]["GroupName"] == {"Ref": "BuildLogs"}, name
+        assert not build["Environment"].get("PrivilegedMode"), name
+        assert re.fullmatch(r"buildspec-(test|package|deploy)\.yaml", build["Source"]["BuildSpec"])
 
 
 def test_artifacts_are_private_versioned_encrypted_and_forgotten() -> None:
@@ -177,3 +182,57 @@ def test_parameters_are_pascal_case_and_guarded() -> None:
         assert re.fullmatch(r"([A-Z][a-z0-9]+)+", name)
         assert {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys(), name
         assert parameter["Description"].strip()
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `project.deploy` asks of CloudFormation."""
+    asked: dict[str, Any] = {}
+
+    def deploy_stack(_: Any, name: str, parameters: Json, **more: Any) -> StackResult:
+        asked.update(name=name, parameters=parameters, **more)
+        return StackResult({}, changed=True)
+
+    monkeypatch.setattr(project, "deploy_stack", deploy_stack)
+    return asked
+
+
+def client_at(url: str) -> Any:
+    return lambda _: SimpleNamespace(meta=SimpleNamespace(endpoint_url=url))
+
+
+def test_it_is_deployed_by_the_role_of_the_pipelines(calls: dict[str, Any]) -> None:
+    environment = {"ProductionEnvironment": "prod"}
+    aws = client_at("https://cloudformation.us-east-1.amazonaws.com")
+    project.deploy(aws, SETTINGS, "delivery", overrides=environment)
+    assert calls["name"] == "garmin-forecast-delivery"
+    assert calls["role_arn"] == "arn:aws:iam::123456789012:role/garmin-forecast-delivery-stacks"
+    assert calls["parameters"] == {"Project": "garmin-forecast", "ProductionEnvironment": "prod"}
+    assert "AWS::CodePipeline::Pipeline" in calls["template_body"]
+
+
+def test_local_aws_is_not_asked_for_it(calls: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="local AWS has no repositories and pipelines"):
+        project.deploy(client_at("http://127.0.0.1:4566"), SETTINGS, "delivery")
+    assert not calls
+
+
+def test_the_artifacts_are_emptied_before_their_bucket_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CloudFormation deletes no bucket that holds anything."""
+    done: list[str] = []
+    monkeypatch.setattr(project, "find_stack", lambda _, name: name)
+    monkeypatch.setattr(project, "empty_bucket", lambda _, bucket: done.append(f"empty {bucket}"))
+    monkeypatch.setattr(project, "delete_stack", lambda _, name, **more: done.append(f"{name} by {more['role_arn']}"))
+    for step in ("delete_model_packages", "delete_tokens", "delete_job_logs"):
+        monkeypatch.setattr(project.leftovers, step, lambda *_: None)
+    monkeypatch.setattr(project, "delete_feature_groups", lambda *_, **__: [])
+    project.delete(client_at("https://aws"), SETTINGS)
+    bucket = template("delivery")["Resources"]["Artifacts"]["Properties"]["BucketName"]["Fn::Sub"]
+    for name, value in {
+        "Project": SETTINGS.project,
+        "AWS::AccountId": SETTINGS.account_id,
+        "AWS::Region": SETTINGS.region,
+    }.items():
+        bucket = bucket.replace(f"${{{name}}}", value)
+    role = "arn:aws:iam::123456789012:role/garmin-forecast-delivery-stacks"
+    assert done[:2] == [f"empty {bucket}", f"garmin-forecast-delivery by {role}"]
