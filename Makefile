@@ -8,7 +8,7 @@ STATE ?= .local
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run stop garmin-login package test e2e faults lint format bench bench-forecast lock clean
+.PHONY: help environments run stop garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ stop: environments ## end what a `make run` left behind
 
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)
+
+publish: environments ## the repositories ModelBuild and ModelDeploy of an environment: ENV=NAME (OPTIONS=--help says all)
+	@$(AIRFLOW)/python -m infra.delivery publish --environment "$(ENV)" $(OPTIONS)
 
 test:            ## every fast test, with coverage of include/
 	@sh infra/environments.sh release
