@@ -164,12 +164,13 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         nargs="+",
         metavar="STEP",
-        choices=[*STEPS, "all", "mwaa", "check", "delete", "prune-features", "forget"],
+        choices=[*STEPS, "all", "mwaa", "delivery", "check", "delete", "prune-features", "forget"],
         help="access (roles; by an administrator of the account), data, features, ml, release (build and upload the "
         "code), serving; all of these in this order; mwaa (Airflow on Amazon MWAA, 20 to 30 minutes; `make deploy` "
-        "uploads its DAGs as well); check, which names what would stop a deployment and changes nothing; delete: every "
-        "stack but access and data, with all model packages, feature groups and logs of jobs; prune-features, which "
-        "deletes the feature groups of older schema versions; or forget (erase one athlete everywhere)",
+        "uploads its DAGs as well); delivery: the repositories and pipelines of docs/delivery.md; check, which names "
+        "what would stop a deployment and changes nothing; delete: every stack but access and data, with all model "
+        "packages, feature groups and logs of jobs; prune-features, which deletes the feature groups of older schema "
+        "versions; or forget (erase one athlete everywhere)",
     )
     parser.add_argument(
         "--parameter",

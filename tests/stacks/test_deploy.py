@@ -148,7 +148,7 @@ def test_every_stack_but_access_is_made_by_the_stacks_role(tmp_path: Path) -> No
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(project, "deploy_stack", record)
         patch.setattr(project, "is_kept_group", lambda *_: False)
-        for name in project.FROM_CHECKOUT:
+        for name in (*project.FROM_CHECKOUT, "mwaa"):
             (tmp_path / f"infra/stacks/{name}.yaml").write_text("Resources: {}")
             clients = Mock()
             clients.return_value.meta.endpoint_url = "https://cloudformation.us-east-1.amazonaws.com"
