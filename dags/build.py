@@ -126,8 +126,7 @@ def gate(planned: Any) -> dict[str, Any]:
 @fails_at_once
 def approve(decided: Any, arn: Any) -> Any:
     """Approve the package when the gate says so; else it stays PendingManualApproval, for a person to decide."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
+    from plugins.operators.airflow_sdk import AirflowSkipException
     from plugins.operators.aws import client
     from plugins.operators.packages import decide_package
 
