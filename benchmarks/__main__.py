@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import account_export, backfill, chain, dag_import, local_aws, serving, training_scale
+from benchmarks import account_export, backfill, chain, dag_import, local_aws, packaging, serving, training_scale
 from benchmarks.results import Result, keep, table
 from include.settings import LOCAL_ACCOUNT
 
@@ -13,6 +13,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("localaws_start_s",): local_aws.measure_start,
     ("invoke_p50_ms",): local_aws.measure_invoke,
     ("dag_import_s",): dag_import.measure,
+    ("package_s",): packaging.measure,
     ("parse_items_per_s",): account_export.measure_parsing,
     ("export_10y_s", "export_10y_mib"): account_export.measure,
     ("backfill_10y_s",): backfill.measure,

@@ -3,22 +3,22 @@
 Everything else they import from `airflow.sdk` itself, which has it in every 3.x.
 """
 
-try:
+from typing import TYPE_CHECKING
+
+from airflow import __version__
+
+if not TYPE_CHECKING and __version__.startswith("3.0."):
+    from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+    from airflow.timetables.interval import CronDataIntervalTimetable
+    from airflow.utils.trigger_rule import TriggerRule
+
+    DOUBLING_BACKOFF = True
+else:
     from airflow.sdk import CronDataIntervalTimetable, TriggerRule
     from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
     DOUBLING_BACKOFF: float = 2
     """For `retry_exponential_backoff`: each delay is twice the one before. Airflow 3.0 knows no other factor."""
-except ImportError:
-    from airflow.exceptions import (  # type: ignore[no-redef,assignment]
-        AirflowException,
-        AirflowFailException,
-        AirflowSkipException,
-    )
-    from airflow.timetables.interval import CronDataIntervalTimetable  # type: ignore[assignment]
-    from airflow.utils.trigger_rule import TriggerRule  # type: ignore[assignment]
-
-    DOUBLING_BACKOFF = True
 
 __all__ = [
     "DOUBLING_BACKOFF",
