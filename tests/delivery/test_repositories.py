@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from include.deploy.release import STACKS
 from infra.delivery.git import Blob, files_of
 from infra.delivery.imports import needed
 from infra.delivery.repositories import NotInSources, Part, Repositories, Repository, read_repositories
@@ -42,9 +43,7 @@ def test_what_is_imported_comes_along() -> None:
 def test_a_path_that_is_not_committed_is_named(checkout: Checkout) -> None:
     commit = checkout.commit({"a.txt": "a"})
     (checkout.folder / "b.txt").write_text("only here")
-    listed = Repositories(
-        shared=Part(paths=("a.txt",)), repositories={"One": Repository(holds="", paths=("b.txt",))}
-    )
+    listed = Repositories(shared=Part(paths=("a.txt",)), repositories={"One": Repository(holds="", paths=("b.txt",))})
     with pytest.raises(NotInSources, match=r"names b\.txt, which is not committed here"):
         listed.tree("One", files_of(checkout.folder, commit))
 
@@ -78,7 +77,8 @@ def test_what_is_done_to_data_and_model_is_in_model_build_alone(trees: dict[str,
 def test_both_hold_the_same_release(trees: dict[str, dict[str, Blob]]) -> None:
     """Else the pipeline that runs last would take back what the other one released."""
     build, deploy = (trees[name] for name in NAMES)
-    packed = ("include/features/", "include/forecast/", "include/jobs/", "include/serving/", "infra/stacks/")
+    folders = ("include/features/", "include/forecast/", "include/jobs/", "include/serving/")
+    packed = (*folders, *(f"infra/stacks/{stack}.yaml" for stack in STACKS))
     for path in build.keys() | deploy.keys():
         if path.startswith(packed):
             assert build.get(path) == deploy.get(path), path
