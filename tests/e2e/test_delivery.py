@@ -118,7 +118,9 @@ def as_role(localaws: LocalAws, role_arn: str, service: str) -> Any:
 def build_of(localaws: LocalAws, role: str) -> dict[str, str]:
     """The variables of a build that runs under a role of the pipelines."""
     name = f"{SETTINGS.project}-delivery-{role}"
-    source = f"arn:aws:codebuild:{SETTINGS.region}:{SETTINGS.account_id}:project/{SETTINGS.project}-ModelBuild"
+    stage = "test" if role == "build" else role
+    project_name = f"{SETTINGS.project}-ModelBuild-{stage}"
+    source = f"arn:aws:codebuild:{SETTINGS.region}:{SETTINGS.account_id}:project/{project_name}"
     credentials = f"{localaws.url}/_localaws/credentials/codebuild.amazonaws.com/{name}?source-arn={quote(source)}"
     return {
         "AWS_ENDPOINT_URL": localaws.url,
