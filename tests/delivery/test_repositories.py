@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from include.deploy.release import STACKS
+from include.deploy.release import REQUIREMENTS, VERSIONED
 from infra.delivery.git import Blob, files_of
 from infra.delivery.imports import needed
 from infra.delivery.repositories import NotInSources, Part, Repositories, Repository, read_repositories
@@ -65,8 +65,8 @@ def test_each_repository_has_what_its_pipeline_runs(trees: dict[str, dict[str, B
         assert tree["README.md"].content
 
 
-def test_what_is_done_to_data_and_model_is_in_model_build_alone(trees: dict[str, dict[str, Blob]]) -> None:
-    for folder in ("dags/", "include/curate/", "include/quality/", "tests/forecast/", "tests/jobs/"):
+def test_each_repository_tests_its_own_part(trees: dict[str, dict[str, Blob]]) -> None:
+    for folder in ("tests/curate/", "tests/features/", "tests/forecast/", "tests/jobs/"):
         assert any(path.startswith(folder) for path in trees["ModelBuild"])
         assert not any(path.startswith(folder) for path in trees["ModelDeploy"])
     for folder in ("tests/serving/", "tests/browser/"):
@@ -77,8 +77,7 @@ def test_what_is_done_to_data_and_model_is_in_model_build_alone(trees: dict[str,
 def test_both_hold_the_same_release(trees: dict[str, dict[str, Blob]]) -> None:
     """Else the pipeline that runs last would take back what the other one released."""
     build, deploy = (trees[name] for name in NAMES)
-    folders = ("include/features/", "include/forecast/", "include/jobs/", "include/serving/")
-    packed = (*folders, *(f"infra/stacks/{stack}.yaml" for stack in STACKS))
+    packed = (*(f"{folder}/" for folder in VERSIONED), REQUIREMENTS, "infra/package/")
     for path in build.keys() | deploy.keys():
         if path.startswith(packed):
             assert build.get(path) == deploy.get(path), path

@@ -14,8 +14,11 @@ from urllib.parse import quote
 import boto3
 import pytest
 
+from include import lake
 from include.deploy import project
+from include.deploy.release import source_version
 from include.settings import Settings
+from infra.package.folder import read_package
 from tests.delivery.buildspec import BuildFailed, artifact, run
 from tests.localaws.conftest import LocalAws
 from tests.stacks.templates import template
@@ -142,9 +145,11 @@ def test_the_tests_of_a_repository_run_in_it_alone(name: str, published: dict[st
 
 def test_both_package_the_same_release(packaged: dict[str, Path]) -> None:
     """Each pipeline makes its release the current one: neither may take back the other's."""
-    manifests = [json.loads((tree / "dist/release.json").read_text()) for tree in packaged.values()]
-    assert manifests[0] == manifests[1]
-    assert manifests[0]["commit"] == "0" * 40, "without git the build names the commit"
+    packages = [read_package(tree / "dist") for tree in packaged.values()]
+    assert packages[0] == packages[1]
+    assert packages[0].version == source_version(ROOT), (
+        "commit the product's files first: what is committed is published"
+    )
 
 
 def test_a_build_that_only_tests_cannot_deploy(localaws: LocalAws, packaged: dict[str, Path], pipelines: None) -> None:
@@ -160,7 +165,9 @@ def test_a_changed_package_is_not_deployed(
 ) -> None:
     changed = shutil.copytree(packaged["ModelBuild"], tmp_path / "changed", symlinks=True)
     (changed / "dist/release/jobs/include/jobs/train.py").write_text("")
-    with pytest.raises(BuildFailed, match=r"dist is not as it was packaged: jobs/include/jobs/train\.py"):
+    with pytest.raises(
+        BuildFailed, match=r"1 files in dist are not as packaged, the first is release/jobs/include/jobs/train\.py"
+    ):
         run(changed, "buildspec-deploy.yaml", build_of(localaws, "production"))
     with pytest.raises(localaws.client("cloudformation").exceptions.ClientError, match="does not exist"):
         localaws.client("cloudformation").describe_stacks(StackName=SETTINGS.stack("data"))
@@ -175,6 +182,8 @@ def test_both_pipelines_deploy_and_the_api_answers(
     output = run(packaged["ModelDeploy"], "buildspec-deploy.yaml", build)
     assert ": 0 objects uploaded" in output, "it is the release that ModelBuild published"
     assert "stack garmin-forecast-serving: changed" in output
+    released = json.loads(localaws.client("s3").get_object(Bucket=SETTINGS.bucket, Key=lake.RELEASE_KEY)["Body"].read())
+    assert released["git_commit"] == "0" * 40, "without git the build names the commit"
     outputs = project.find_stack(localaws.client("cloudformation"), SETTINGS.stack("serving"))["Outputs"]
     values = {item["OutputKey"]: item["OutputValue"] for item in outputs}
     url = f"{localaws.url}/restapis/{values['ApiId']}/{values['StageName']}/_user_request_/health"
