@@ -61,6 +61,9 @@ def artifact(tree: Path, name: str, target: Path) -> None:
 
 
 def _matches(tree: Path, patterns: list[str]) -> set[Path]:
-    found = {place.relative_to(tree) for pattern in patterns for place in tree.glob(pattern) if place.is_file()}
-    named = {Path(pattern) for pattern in patterns}
-    return {place for place in found if place in named or not any(part.startswith(".") for part in place.parts)}
+    found = set()
+    for pattern in patterns:
+        hidden = Path(pattern).name.startswith(".") or pattern.startswith(".")
+        places = (place.relative_to(tree) for place in tree.glob(pattern) if place.is_file())
+        found |= {place for place in places if hidden or not any(part.startswith(".") for part in place.parts)}
+    return found
