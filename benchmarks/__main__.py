@@ -13,6 +13,7 @@ from benchmarks import (
     features_scale,
     local_aws,
     packaging,
+    preprocess_scale,
     serving,
     training_scale,
 )
@@ -28,6 +29,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("export_10y_s", "export_10y_mib"): account_export.measure,
     ("backfill_10y_s",): backfill.measure,
     ("features_1000x5y_s", "features_mib", "features_speedup", "features_growth"): features_scale.measure,
+    ("preprocess_1000x5y_s", "preprocess_mib", "preprocess_4_instances_speedup"): preprocess_scale.measure,
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
     ("clone_to_forecast_s",): chain.measure_clone,

@@ -122,13 +122,21 @@ def read_offline_groups(
 def _rows_as_of(parts: list[Any], as_of: datetime) -> pd.DataFrame:
     if not parts:
         return pd.DataFrame(columns=list(COLUMNS))
+    return _as_of(in_one(parts).to_pandas().reindex(columns=[*COLUMNS, *STORE_COLUMNS]), as_of)
+
+
+def in_one(parts: list[Any]) -> Any:
+    """One Arrow table of those of several files.
+
+    Raises:
+        ValueError: a column is text in one file and a number in another.
+    """
     import pyarrow as pa
 
     try:
-        rows = pa.concat_tables(parts, promote_options="permissive").to_pandas()
+        return pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(f"the Parquet files of the offline store differ in their columns' types: {error}") from error
-    return _as_of(rows.reindex(columns=[*COLUMNS, *STORE_COLUMNS]), as_of)
 
 
 def read_columns(path: Path, wanted: Sequence[str] = (*COLUMNS, *STORE_COLUMNS)) -> Any:

@@ -89,8 +89,9 @@ class World:
         folder.mkdir()
         folds = {name: rows(athletes) for name in ("train", "calibration", "test")}
         write_dataset(Dataset(folds, None, ()), folder, {"dataset_version": version, "athletes": list(athletes)})
-        for path in sorted(folder.iterdir()):
-            self.put(f"{lake.dataset_prefix(version)}{path.name}", path.read_bytes(), "text/csv")
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = path.relative_to(folder).as_posix()
+            self.put(f"{lake.dataset_prefix(version)}{name}", path.read_bytes(), "text/csv")
 
     def _fill_report(self, version: str, athletes: tuple[str, ...]) -> None:
         cases = [{"athlete": athlete, "crps": 1.0} for athlete in athletes]
