@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from importlib.metadata import version as installed_version
-from subprocess import PIPE, STDOUT, run
 from typing import Any
 
 import boto3
@@ -21,10 +19,10 @@ from include.garmin.registry import set_default_athletes
 from include.pools import POOLS
 from include.serving import model_packages
 from include.settings import Settings
-from infra.laptop import forecasts, ports, processes
+from infra.laptop import airflow_database, forecasts, ports, processes
 from infra.laptop.addresses import Addresses, find_addresses
 from infra.laptop.airflow_api import AirflowApi, RunFailed, TaskState
-from infra.laptop.options import ROOT, LaptopError, Options
+from infra.laptop.options import LaptopError, Options
 from infra.laptop.progress import Progress
 from infra.laptop.supervisor import Supervisor
 
@@ -191,27 +189,14 @@ class Deployment:
     def _start_airflow(self) -> None:
         try:
             with self.progress.stage("Airflow", str(self.options.logs)) as detail:
-                self._migrate(detail)
-                for component in processes.airflow_components(self.options, self.environment):
-                    self.supervisor.start(component)
+                detail("making its database")
+                airflow_database.make_database(self.options, self.environment)
+                processes.start_airflow(self.supervisor, self.options, self.environment)
                 self._wait_for_airflow(detail)
                 for pool in POOLS:
                     self.airflow.make_pool(pool)
         except BaseException as error:  # raised again by the thread that started this one
             self._airflow_failure.append(error)
-
-    def _migrate(self, detail: Any) -> None:
-        """Make Airflow's database; once for every version of Airflow and not at every start: it takes seconds."""
-        stamp = self.options.airflow_home / "database-version"
-        version = installed_version("apache-airflow-core")
-        if stamp.exists() and stamp.read_text() == version:
-            return
-        detail("making its database")
-        command = [str(self.options.airflow_bin / "airflow"), "db", "migrate"]
-        done = run(command, env=dict(self.environment), cwd=ROOT, stdout=PIPE, stderr=STDOUT, text=True, check=False)
-        if done.returncode != 0:
-            raise LaptopError("Airflow's database could not be made:\n" + "\n".join(done.stdout.splitlines()[-15:]))
-        stamp.write_text(version)
 
     def _wait_for_airflow(self, detail: Any) -> None:
         wanted = {"metadatabase", "scheduler", "triggerer", "dag_processor"}
