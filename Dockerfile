@@ -1,7 +1,12 @@
 # One image for every container but the database. Airflow and local AWS run in /opt/venvs/airflow, the jobs that stand in
 # for SageMaker's container in /opt/venvs/jobs; DAGs, job code and stacks are those of the package.
 
-FROM python:3.12-slim-bookworm AS installer
+# The official image holds no compiled modules, and a read-only container can keep none: each process would compile the
+# standard library anew.
+FROM python:3.12-slim-bookworm AS python
+RUN python -m compileall -q /usr/local/lib/python3.12
+
+FROM python AS installer
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_NO_PROGRESS=1
 COPY infra/compose/uv.txt infra/compose/install.sh /installer/
 RUN --mount=type=cache,target=/root/.cache --mount=type=secret,id=package_index \
@@ -22,12 +27,12 @@ RUN --mount=type=cache,target=/root/.cache --mount=type=secret,id=package_index 
 FROM airflow AS package
 WORKDIR /opt/forecast
 COPY . .
-RUN /opt/venvs/airflow/bin/python -c "from pathlib import Path; from infra.mwaa.layout import lay_out; lay_out(Path(), Path('dist/mwaa/dags'))" \
-    && rm -rf dags include plugins locks pyproject.toml requirements.txt \
+RUN /opt/venvs/airflow/bin/python -m infra.package \
+    && rm -rf dags include plugins locks .python-version requirements.txt \
     && ln -s dist/mwaa/dags/dags dist/mwaa/dags/include dist/mwaa/dags/plugins . \
-    && /opt/venvs/airflow/bin/python -m compileall -q dist infra
+    && /opt/venvs/airflow/bin/python -m compileall -q dist/mwaa infra
 
-FROM python:3.12-slim-bookworm
+FROM python
 # The same user id as in AWS's own MWAA image and of the first user on most Linux machines: mounted files are readable.
 RUN groupadd --gid 1000 forecast \
     && useradd --uid 1000 --gid forecast --no-create-home --home-dir /tmp --shell /usr/sbin/nologin forecast \

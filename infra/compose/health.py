@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from infra.compose import secret_files
-from infra.compose.place import DATABASE, DATABASE_HOST, DATABASE_PORT, CannotStart
+from infra.compose import database
+from infra.compose.place import CannotStart
 
 TIMEOUT_S = 5
 ALIVE_S = 30
@@ -54,7 +54,7 @@ def sign_of_life_problem(job_type: str, connect: Callable[[], Any] | None = None
     import psycopg2
 
     try:
-        with closing((connect or _connect)()) as connection, connection.cursor() as cursor:
+        with closing((connect or database.connect)()) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT extract(epoch FROM now() - max(latest_heartbeat)) FROM job "
                 "WHERE job_type = %s AND hostname = %s AND state = 'running'",
@@ -69,15 +69,3 @@ def sign_of_life_problem(job_type: str, connect: Callable[[], Any] | None = None
         return "has not begun"
     return "" if age_s < ALIVE_S else f"gave no sign of life for {age_s:.0f} s"
 
-
-def _connect() -> Any:
-    import psycopg2
-
-    return psycopg2.connect(
-        host=DATABASE_HOST,
-        port=DATABASE_PORT,
-        dbname=DATABASE,
-        user=DATABASE,
-        password=secret_files.database_password(),
-        connect_timeout=TIMEOUT_S,
-    )
