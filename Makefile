@@ -36,7 +36,7 @@ e2e: environments ## the whole chain, headless, ending with every forecast check
 	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)" $(OPTIONS)
 
 faults: environments ## kill -9 of scheduler, local AWS and jobs, a role without an action, a forgotten athlete, bad files, rebuild
-	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900
+	@$(AIRFLOW)/python -m pytest tests/e2e tests/package -m e2e -q --timeout=900
 
 package: environments ## write dist/: what MWAA, compose and a deployment need, the same bytes for the same sources
 	@$(AIRFLOW)/python -m infra.package $(OPTIONS)

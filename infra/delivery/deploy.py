@@ -5,6 +5,7 @@ in a pipeline those of the environment's deployer.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -16,11 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from include.bucket_owner import expect_bucket_owner
 from include.deploy import project
-from include.deploy.release import publish
+from include.deploy.release import Release, publish
 from include.deploy.stack import StackFailed
 from include.settings import Settings
-from infra.delivery.package import NotPackaged, read_release
 from infra.deployment.environment import Environment, UnknownEnvironment, read_environment
+from infra.package.folder import NoPackage, read_package
 
 STEPS = ("data", "features", "ml", "release", "serving")
 """What a pipeline may deploy, in its order. The roles (stack `access`) are an administrator's to change."""
@@ -37,7 +38,7 @@ def deploy(
 
     Raises:
         WrongAccount: the credentials are of another account; nothing was changed.
-        NotPackaged: the package is not whole; nothing was changed.
+        NoPackage: the package is not whole; nothing was changed.
         StackFailed: CloudFormation refused or failed.
     """
     settings = settings_of(environment)
@@ -47,7 +48,10 @@ def deploy(
             f"the credentials are of account {account}, the environment {environment.name} is in "
             f"{settings.account_id}: nothing was changed"
         )
-    release = read_release(package)
+    packaged = read_package(package).release
+    # A pipeline hands on files without git, and names their commit beside them.
+    commit = packaged.sources or os.environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+    release = Release(packaged.version, packaged.files, commit)
     for step in [name for name in STEPS if name in steps]:
         if step == "release":
             done = publish(clients("s3"), settings.bucket, release)
@@ -73,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _clients(settings_of(environment)), environment, options.steps, options.package, partial(print, flush=True)
         )
     except (
-        UnknownEnvironment, WrongAccount, NotPackaged, StackFailed, BotoCoreError, ClientError, ValueError
+        UnknownEnvironment, WrongAccount, NoPackage, StackFailed, BotoCoreError, ClientError, ValueError
     ) as error:  # fmt: skip
         print(f"deploy to {options.environment} failed: {error}", file=sys.stderr)
         return 1

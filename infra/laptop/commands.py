@@ -20,7 +20,7 @@ from include.deploy.stack import StackFailed
 from include.settings import settings
 from infra.access.calls import judge
 from infra.access.grants import grants
-from infra.laptop import airflow_home, disk, forecasts, ports
+from infra.laptop import airflow_home, disk, forecasts, machine, ports
 from infra.laptop.addresses import Addresses, keep_addresses
 from infra.laptop.airflow_api import RunFailed
 from infra.laptop.options import LaptopError, Options
@@ -101,6 +101,8 @@ def _deployment(options: Options) -> Iterator[Deployment]:
         environment = airflow_home.environment(options, today, os.environ)
         os.environ.update(airflow_home.own_settings(environment))
         progress = Progress(sys.stdout)
+        if lacking := machine.shortcoming(sys.platform, machine.can_isolate()):
+            progress.say(lacking)
         supervisor = Supervisor(options.processes_file, options.logs, progress.say)
         deployment = Deployment(options, environment, settings(), supervisor, progress, today)
         try:

@@ -16,6 +16,7 @@ from tests.localaws.sagemaker_requests import (
     end_of_processing,
     log_lines,
     make_bucket,
+    need_mount_namespaces,
     need_network_namespaces,
     processing_input,
     processing_output,
@@ -73,6 +74,7 @@ def copying(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_inputs_come_and_outputs_go(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     sagemaker.create_processing_job(**copying("copies"))
     sagemaker.get_waiter("processing_job_completed_or_stopped").wait(ProcessingJobName="copies", WaiterConfig=FAST)
 
@@ -90,6 +92,7 @@ def test_inputs_come_and_outputs_go(localaws: Any, sagemaker: Any) -> None:
 
 
 def test_two_instances_share_sharded_inputs(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     request = copying("shards")
     request["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] = "ShardedByS3Key"
     request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 2
@@ -103,6 +106,7 @@ def test_two_instances_share_sharded_inputs(localaws: Any, sagemaker: Any) -> No
 
 
 def test_a_manifest_names_its_objects(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     request = copying("manifest")
     rows = processing_input("rows", "rows.manifest", "input/rows", S3DataType="ManifestFile")
     request["ProcessingInputs"][0] = rows
