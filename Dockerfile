@@ -28,7 +28,7 @@ FROM airflow AS package
 WORKDIR /opt/forecast
 COPY . .
 RUN /opt/venvs/airflow/bin/python -m infra.package \
-    && rm -rf dags include plugins locks .python-version requirements.txt \
+    && rm -rf dags include plugins locks \
     && ln -s dist/mwaa/dags/dags dist/mwaa/dags/include dist/mwaa/dags/plugins . \
     && /opt/venvs/airflow/bin/python -m compileall -q dist/mwaa infra
 

@@ -28,15 +28,21 @@ def main(arguments: Sequence[str]) -> int:
     try:
         require_docker()
         require_compose(_output("docker", "compose", "version", "--short"))
-        require_memory(_output("docker", "info", "--format", "{{.MemTotal}}"))
         require_values()
-        if not _output("docker", "compose", "ps", "--quiet"):
-            for name, default in PORTS.items():
-                require_port(name, port(name, default, os.environ, ROOT / ".env"))
+        if "up" in arguments:
+            require_memory(_output("docker", "info", "--format", "{{.MemTotal}}"))
+            _require_ports()
     except Stopped as problem:
         print(problem, file=sys.stderr)
         return 1
     os.execvp("docker", ["docker", "compose", *arguments])
+
+
+def _require_ports() -> None:
+    if _output("docker", "compose", "ps", "--quiet"):
+        return  # it is ours that has them
+    for name, default in PORTS.items():
+        require_port(name, port(name, default, os.environ, ROOT / ".env"))
 
 
 def require_docker() -> None:
