@@ -8,7 +8,10 @@ STATE ?= .local
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run stop garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
+# What is not given here .env may say.
+COMPOSE_VARIABLES = $(foreach name,SOURCE DATA AIRFLOW_PORT AWS_PORT,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)="$($(name))"))
+
+.PHONY: help compose compose-down compose-test environments run stop garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +21,12 @@ environments:
 
 run: environments ## everything on this laptop: local AWS, Airflow, athletes, forecast (SOURCE=export:PATH.zip, folder:PATH, …)
 	@$(AIRFLOW)/python -m infra.laptop run --source "$(SOURCE)" --state "$(STATE)" $(OPTIONS)
+
+compose:         ## everything in containers: checks Docker first, then `docker compose up` (SOURCE=…, DATA=FOLDER is /data)
+	@$(COMPOSE_VARIABLES) python3 infra/compose/preflight.py up
+
+compose-down:    ## end the containers; their data stays (OPTIONS=--volumes deletes it)
+	@python3 infra/compose/preflight.py down $(OPTIONS)
 
 stop: environments ## end what a `make run` left behind
 	@$(AIRFLOW)/python -m infra.laptop stop --state "$(STATE)"
@@ -40,6 +49,9 @@ faults: environments ## kill -9 of scheduler, local AWS and jobs, a role without
 
 package: environments ## write dist/: what MWAA, compose and a deployment need, the same bytes for the same sources
 	@$(AIRFLOW)/python -m infra.package $(OPTIONS)
+
+compose-test: environments ## docker compose for real: forecasts, every container killed, down and up again
+	@$(AIRFLOW)/python -m pytest tests/e2e/test_compose.py -m compose -q -rs --timeout=1500
 
 lint:            ## ruff, mypy, import arrows, locks on every platform, CloudFormation
 	@sh infra/environments.sh checkov
