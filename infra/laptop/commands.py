@@ -21,10 +21,10 @@ from include.settings import settings
 from infra.access.calls import judge
 from infra.access.grants import grants
 from infra.laptop import airflow_home, disk, forecasts, ports
-from infra.laptop.addresses import Addresses, keep_addresses
-from infra.laptop.airflow_api import RunFailed
+from infra.deployment.addresses import Addresses, keep_addresses
+from infra.deployment.airflow_api import RunFailed
 from infra.laptop.options import LaptopError, Options
-from infra.laptop.progress import Progress
+from infra.deployment.progress import Progress
 from infra.laptop.stages import Deployment
 from infra.laptop.state import exclusive
 from infra.laptop.supervisor import Supervisor, end_leftovers

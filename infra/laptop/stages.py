@@ -22,10 +22,10 @@ from include.pools import POOLS
 from include.serving import model_packages
 from include.settings import Settings
 from infra.laptop import forecasts, ports, processes
-from infra.laptop.addresses import Addresses, find_addresses
-from infra.laptop.airflow_api import AirflowApi, RunFailed, TaskState
+from infra.deployment.addresses import Addresses, find_addresses
+from infra.deployment.airflow_api import AirflowApi, RunFailed, TaskState
 from infra.laptop.options import ROOT, LaptopError, Options
-from infra.laptop.progress import Progress
+from infra.deployment.progress import Progress
 from infra.laptop.supervisor import Supervisor
 
 DAGS = ("garmin_ingest", "model_build", "model_deploy")

@@ -1,17 +1,27 @@
-"""A client of Airflow's REST API v2: what the laptop runner needs of it."""
+"""A client of Airflow's REST API v2: what a deployment needs of it, whatever carries its requests."""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-import httpx
-
 from include.pools import Pool
+from infra.deployment.airflow_transport import AirflowRefused, AirflowTransport, AirflowUnreachable, Query
 
 ENDED = ("success", "failed")
-ACTIVE = ("running", "queued", "deferred", "up_for_retry", "up_for_reschedule")
+REFUSALS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
+"""Answers that stay the same when the request is repeated."""
+ASKED_AGAIN_AFTER_S = 0.5
+ENDED_TASK = ("success", "skipped", "failed", "upstream_failed")
+BUSY_TASK = ("running", "queued", "deferred", "up_for_retry")
 
 
 class RunFailed(Exception):
@@ -34,62 +44,70 @@ class TaskState:
 
 
 class AirflowApi:
-    """Calls are repeated while the API server is away (it may have been started anew).
+    """Calls are repeated while the API server is away: it may have been started anew.
 
     Args:
-        url: of the API server.
-        patience_s: how long an unreachable server is asked again.
+        transport: carries the requests.
+        patience_s: how long a server that does not answer is asked again.
     """
 
-    def __init__(self, url: str, patience_s: float = 90) -> None:
-        self._client = httpx.Client(base_url=url, timeout=10)
+    def __init__(self, transport: AirflowTransport, patience_s: float = 90) -> None:
+        self._transport = transport
         self._patience_s = patience_s
 
     def health(self) -> dict[str, str]:
         """{component: status} of metadatabase, scheduler, triggerer and dag_processor; {} while nobody answers."""
         try:
-            answer = self._client.get("/api/v2/monitor/health", timeout=2)
-            answer.raise_for_status()
-        except httpx.HTTPError:
+            answer = self._transport.request("GET", "/monitor/health")
+        except AirflowUnreachable:
             return {}
-        return {name: str(part.get("status")) for name, part in answer.json().items() if isinstance(part, dict)}
+        if answer.status != HTTPStatus.OK or not isinstance(answer.body, dict):
+            return {}
+        return {name: str(part.get("status")) for name, part in answer.body.items() if isinstance(part, dict)}
 
     def dag_is_known(self, dag_id: str) -> bool:
-        return self._send("GET", f"/api/v2/dags/{dag_id}", missing_is_none=True) is not None
+        """Whether the DAG processor has found the DAG."""
+        return self._send("GET", f"/dags/{dag_id}", missing_is_none=True) is not None
 
     def import_errors(self) -> dict[str, str]:
         """{file: stack trace} of DAG files that do not import."""
-        found = self._get("/api/v2/importErrors")["import_errors"]
+        found = self._get("/importErrors")["import_errors"]
         return {row["filename"]: row["stack_trace"] for row in found}
 
     def unpause(self, dag_id: str) -> None:
-        self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+        """Let the schedule, and whoever triggers the DAG, start its runs."""
+        self._send("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def pause(self, dag_id: str) -> None:
+        """Start no more runs of the DAG; one that is unknown has none."""
+        self._send("PATCH", f"/dags/{dag_id}", json={"is_paused": True}, missing_is_none=True)
 
     def make_pool(self, pool: Pool) -> None:
         """Make a pool; one that is there keeps its slots."""
-        if self._send("GET", f"/api/v2/pools/{pool.name}", missing_is_none=True) is None:
+        if self._send("GET", f"/pools/{pool.name}", missing_is_none=True) is None:
             body = {"name": pool.name, "slots": pool.slots, "description": pool.description}
-            self._send("POST", "/api/v2/pools", json=body)
+            self._send("POST", "/pools", json=body)
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run by hand; its id."""
         body = {"logical_date": None, "conf": dict(conf or {})}
-        return str(self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+        return str(self._send("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def runs(self, dag_id: str, since: datetime | None = None) -> list[dict[str, Any]]:
         """Runs, newest first; with `since` those that became due from that moment on."""
         query = {"order_by": "-run_after", "limit": "20"}
         if since is not None:
             query["run_after_gte"] = since.astimezone(UTC).isoformat()
-        return list(self._get(f"/api/v2/dags/{dag_id}/dagRuns", **query)["dag_runs"])
+        return list(self._get(f"/dags/{dag_id}/dagRuns", **query)["dag_runs"])
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
-        found = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit="100")["task_instances"]
+        """The tasks of a run, mapped ones each."""
+        found = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit="100")["task_instances"]
         return [TaskState(t["task_id"], t["map_index"], t["state"], t["try_number"]) for t in found]
 
     def log_tail(self, dag_id: str, run_id: str, task: TaskState, lines: int = 25) -> list[str]:
         """The last lines of a task's log; [] where there is none."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         answer = self._send(
             "GET", path, params={"map_index": task.map_index, "full_content": "true"}, missing_is_none=True
         )
@@ -116,7 +134,7 @@ class AirflowApi:
         """Wait for the end of a run, telling which tasks run; its final state (`success`, `failed`)."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            state = str(self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"])
+            state = str(self._get(f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
             if state in ENDED:
                 return state
             detail(_summary(self.tasks(dag_id, run_id)))
@@ -126,34 +144,42 @@ class AirflowApi:
     def _get(self, path: str, **query: str) -> Any:
         return self._send("GET", path, params=query)
 
-    def _send(self, method: str, path: str, missing_is_none: bool = False, **kwargs: Any) -> Any:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        missing_is_none: bool = False,
+        params: Query | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The body of the answer; asked again while the server is away or fails.
+
+        Raises:
+            AirflowRefused: the answer is a refusal.
+            AirflowUnreachable: the server was away for longer than the patience lasts.
+        """
         deadline = time.monotonic() + self._patience_s
         while True:
             try:
-                if "Authorization" not in self._client.headers:
-                    self._sign_in()
-                answer = self._client.request(method, path, **kwargs)
-                if answer.status_code == httpx.codes.NOT_FOUND and missing_is_none:
+                answer = self._transport.request(method, path, params=params, json=json)
+                if answer.status == HTTPStatus.NOT_FOUND and missing_is_none:
                     return None
-                if answer.status_code == httpx.codes.UNAUTHORIZED:
-                    del self._client.headers["Authorization"]
-                answer.raise_for_status()
-                return answer.json()
-            except (httpx.TransportError, httpx.HTTPStatusError) as error:
-                refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (
-                    400,
-                    404,
-                    409,
-                    422,
-                )
-                if refused or time.monotonic() > deadline:
+                if answer.status < HTTPStatus.BAD_REQUEST:
+                    return answer.body
+                problem = f"Airflow answered {answer.status} to {method} {path}: {_detail(answer.body)}"
+                if answer.status in REFUSALS:
+                    raise AirflowRefused(problem)
+                raise AirflowUnreachable(problem)
+            except AirflowUnreachable:
+                if time.monotonic() > deadline:
                     raise
-                time.sleep(0.5)
+                time.sleep(ASKED_AGAIN_AFTER_S)
 
-    def _sign_in(self) -> None:
-        answer = self._client.get("/auth/token")
-        answer.raise_for_status()
-        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+def _detail(body: Any) -> str:
+    """What an error document says, in a line."""
+    return " ".join(str(body.get("detail", body) if isinstance(body, dict) else body).split())[:300]
 
 
 def _log_lines(entry: Any) -> list[str]:
@@ -167,18 +193,11 @@ def _log_lines(entry: Any) -> list[str]:
     return lines
 
 
-def _is_refusal(error: Exception) -> bool:
-    """Whether asking again cannot help."""
-    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (400, 404, 409, 422)
-
-
 def _summary(tasks: list[TaskState]) -> str:
-    ended = sum(t.state in ("success", "skipped", "failed", "upstream_failed") for t in tasks)
-    now = sorted(
-        {t.task_id.split(".")[-1] for t in tasks if t.state in ("running", "queued", "deferred", "up_for_retry")}
-    )
-    failed = sorted({t.task_id for t in tasks if t.state == "failed"})
+    ended = sum(task.state in ENDED_TASK for task in tasks)
+    busy = sorted({task.task_id.split(".")[-1] for task in tasks if task.state in BUSY_TASK})
+    failed = sorted({task.task_id for task in tasks if task.state == "failed"})
     parts = [f"{ended} of {len(tasks)} tasks"]
-    parts += [f"now {', '.join(now)}"] if now else []
+    parts += [f"now {', '.join(busy)}"] if busy else []
     parts += [f"failed {', '.join(failed)}"] if failed else []
     return ", ".join(parts)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
 import pytest
 
 from include.pools import GARMIN_LIVE
-from infra.laptop.airflow_api import AirflowApi, RunFailed, TaskState
+from infra.deployment.airflow_api import AirflowApi, RunFailed, TaskState
+from infra.deployment.airflow_http import airflow_at
+from infra.deployment.airflow_transport import AirflowRefused, AirflowUnreachable
 
 Replies = dict[tuple[str, str], list[tuple[int, Any]]]
 
@@ -57,7 +58,7 @@ def airflow() -> Iterator[FakeAirflow]:
 
 @pytest.fixture
 def api(airflow: FakeAirflow) -> AirflowApi:
-    return AirflowApi(f"http://127.0.0.1:{airflow.server_address[1]}", patience_s=5)
+    return airflow_at(f"http://127.0.0.1:{airflow.server_address[1]}", patience_s=5)
 
 
 RUN = "/api/v2/dags/garmin_ingest/dagRuns/r1"
@@ -104,13 +105,24 @@ def test_an_unknown_dag_is_no_error(airflow: FakeAirflow, api: AirflowApi) -> No
 
 def test_a_refusal_is_not_repeated(airflow: FakeAirflow, api: AirflowApi) -> None:
     airflow.replies["POST", "/api/v2/dags/d/dagRuns"] = [(409, {"detail": "exists"})]
-    with pytest.raises(httpx.HTTPStatusError):
+    with pytest.raises(AirflowRefused, match="409.*exists"):
         api.trigger("d")
     assert [method for method, *_ in airflow.seen].count("POST") == 1
 
 
 def test_nobody_there_is_no_health(api: AirflowApi) -> None:
-    assert AirflowApi("http://127.0.0.1:9").health() == {}
+    assert airflow_at("http://127.0.0.1:9").health() == {}
+
+
+def test_a_server_that_stays_away_is_named(api: AirflowApi) -> None:
+    with pytest.raises(AirflowUnreachable, match="127.0.0.1:9"):
+        airflow_at("http://127.0.0.1:9", patience_s=0.1).dag_is_known("d")
+
+
+def test_pausing_a_dag_that_is_unknown_is_no_error(airflow: FakeAirflow, api: AirflowApi) -> None:
+    airflow.replies["PATCH", "/api/v2/dags/d"] = [(404, {"detail": "no"})]
+    api.pause("d")
+    assert airflow.seen[-1][3] == {"is_paused": True}
 
 
 def test_the_tail_of_a_log_holds_the_traceback(airflow: FakeAirflow, api: AirflowApi) -> None:
