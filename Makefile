@@ -8,7 +8,7 @@ STATE ?= .local
 OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run stop garmin-login test e2e faults lint format bench bench-forecast lock clean
+.PHONY: help environments run stop garmin-login package test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ e2e: environments ## the whole chain, headless, ending with every forecast check
 
 faults: environments ## kill -9 of scheduler, local AWS and jobs, a role without an action, a forgotten athlete, bad files, rebuild
 	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900
+
+package: environments ## write dist/: what MWAA, compose and a deployment need, the same bytes for the same sources
+	@$(AIRFLOW)/python -m infra.package $(OPTIONS)
 
 lint:            ## ruff, mypy, import arrows, CloudFormation
 	@sh infra/environments.sh checkov

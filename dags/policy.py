@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from include.settings import settings
+from include.version import running_version
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "fitness-forecast",
@@ -12,7 +13,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(minutes=5),
 }
-TAGS = ["fitness-forecast"]
+TAGS = ["fitness-forecast", f"version:{running_version()}"]
+"""Which version runs is seen beside each DAG: a deployment is done when all of them show the new one."""
 JOB_TIMEOUT = timedelta(hours=2)
 AWS_ARGS: dict[str, Any] = {"aws_conn_id": None}
 """No connection is looked up: the default credentials, on MWAA those of the environment's role."""

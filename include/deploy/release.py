@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,12 @@ import yaml
 from botocore.exceptions import ClientError
 
 from include import lake
+from include.deploy.sources import source_files
 
 ROOT = Path(__file__).parents[2]
+VERSIONED = ("dags", "include", "plugins", "infra/stacks")
+"""Folders whose content is the version: all that runs is made of them, and of the requirements."""
+REQUIREMENTS = "requirements.txt"
 STACKS = ("data", "features", "ml", "serving", "endpoint")
 JOB_PACKAGES = ("features", "forecast", "jobs")
 LAMBDA_FILES = (
@@ -26,7 +30,7 @@ LAMBDA_FILES = (
     "include/forecast/__init__.py",
     "include/forecast/race_time.py",
 )
-FORMAT = 1
+FORMAT = 2
 """Raised when the same sources are packed differently."""
 MARKER = "release-manifest.json"
 BODY_PLACEHOLDER = "      Body: {}\n"
@@ -64,12 +68,31 @@ def build_release(root: Path = ROOT) -> Release:
     """
     jobs = _tree(root, (f"include/{package}" for package in JOB_PACKAGES))
     jobs["include/__init__.py"] = (root / "include/__init__.py").read_bytes()
-    lambdas = lambda_sources(root)
-    stacks = {f"stacks/{name}.yaml": stack_template(name, root).encode() for name in STACKS}
-    version = _content_hash({"jobs": jobs, "lambda": lambdas, "stacks": stacks})
     files = {f"jobs/{name}": body for name, body in jobs.items()}
-    files["lambda.zip"] = pack_zip(lambdas)
-    return Release(version, files | stacks, _commit(root))
+    files |= {f"stacks/{name}.yaml": stack_template(name, root).encode() for name in STACKS}
+    files["lambda.zip"] = pack_zip(lambda_sources(root))
+    return Release(source_version(root), files, commit(root))
+
+
+def source_version(root: Path = ROOT) -> str:
+    """The version of the checkout at `root`: a hash of the sources of all that runs.
+
+    DAGs, jobs, Lambdas and stacks have it in common, so one word says what runs in all of these places.
+    """
+    files = source_files(root, VERSIONED) | {REQUIREMENTS: (root / REQUIREMENTS).read_bytes()}
+    digest = hashlib.sha256(f"format {FORMAT}\n".encode())
+    for name, body in sorted(files.items()):
+        digest.update(f"{name} {hashlib.sha256(body).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def commit(root: Path = ROOT) -> str:
+    """The commit that is checked out at `root`, with `-dirty` where files were changed; empty outside a checkout."""
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def publish(s3: Any, bucket: str, release: Release) -> Published:
@@ -97,7 +120,7 @@ def current_release(s3: Any, bucket: str) -> str | None:
 
 def lambda_sources(root: Path = ROOT) -> dict[str, bytes]:
     """What lambda.zip holds, by path."""
-    files = _tree(root, ["include/serving"], patterns=("*.py", "*.html", "*.css", "*.js"))
+    files = _tree(root, ["include/serving"], suffixes=(".py", ".html", ".css", ".js"))
     files |= {name: (root / name).read_bytes() for name in ("include/__init__.py", *LAMBDA_FILES)}
     files["include/serving/openapi.json"] = _json(public_specification(specification(root)))
     return files
@@ -138,38 +161,21 @@ def stack_template(name: str, root: Path = ROOT) -> str:
 
 
 def pack_zip(files: Mapping[str, bytes]) -> bytes:
-    """A .zip of `files`, the same bytes every time."""
+    """A .zip of `files`, the same bytes every time and on every machine."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, body in sorted(files.items()):
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
             entry.create_system = 3
-            archive.writestr(entry, body, compress_type=zipfile.ZIP_DEFLATED)
+            # Compressed bytes differ from one zlib to another, and so would the hash of the archive.
+            archive.writestr(entry, body, compress_type=zipfile.ZIP_STORED)
     return packed.getvalue()
 
 
-def _tree(root: Path, folders: Any, patterns: tuple[str, ...] = ("*.py",)) -> dict[str, bytes]:
-    """Files below `folders` that match, by path relative to `root`; caches left out."""
-    paths = {path for folder in folders for pattern in patterns for path in (root / folder).rglob(pattern)}
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(paths)}
-
-
-def _content_hash(groups: Mapping[str, Mapping[str, bytes]]) -> str:
-    """Hash of what is packed, before compression: that may differ from one zlib to another."""
-    digest = hashlib.sha256(f"format {FORMAT}\n".encode())
-    for group, files in sorted(groups.items()):
-        for name, body in sorted(files.items()):
-            digest.update(f"{group}/{name} {hashlib.sha256(body).hexdigest()}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def _commit(root: Path) -> str:
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+def _tree(root: Path, folders: Iterable[str], suffixes: tuple[str, ...] = (".py",)) -> dict[str, bytes]:
+    """The packed files below `folders` that end so, by path relative to `root`."""
+    return {path: body for path, body in source_files(root, folders).items() if path.endswith(suffixes)}
 
 
 def _exists(s3: Any, bucket: str, key: str) -> bool:

@@ -6,8 +6,9 @@ the same everywhere. The folder itself is no package: an `__init__.py` there wou
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
+
+from include.deploy.sources import source_files
 
 PACKAGES = ("dags", "include", "plugins")
 IGNORE_FILE = ".airflowignore"
@@ -17,34 +18,23 @@ IGNORED = """# Imported by the DAGs, and no DAG files themselves.
 """
 
 
-def lay_out(root: Path, target: Path) -> list[str]:
-    """Copy the packages of the checkout at `root` into the folder `target`, which becomes a DAGs folder for MWAA.
-
-    The same sources give the same files; what an earlier call left in `target` is replaced, other files stay. Caches
-    and files that no package needs are left out.
-
-    Returns:
-        The paths written, relative to `target`, sorted.
+def dags_folder(root: Path) -> dict[str, bytes]:
+    """The files of the DAGs folder, by their path in it, made of the checkout at `root`.
 
     Raises:
         FileNotFoundError: `root` is no checkout: a package is missing.
     """
-    files = {path.relative_to(root): path for name in PACKAGES for path in _files(root / name)}
-    _make_empty(target)
-    for relative, source in files.items():
-        (target / relative).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target / relative)
-    return sorted([IGNORE_FILE, *(relative.as_posix() for relative in files)])
+    files = source_files(root, PACKAGES)
+    if missing := [name for name in PACKAGES if f"{name}/__init__.py" not in files]:
+        raise FileNotFoundError(f"{root / missing[0]} is no package: run this in a checkout of the project")
+    return {IGNORE_FILE: IGNORED.encode(), **files}
 
 
 def link(root: Path, target: Path) -> None:
-    """Make the same folder out of symbolic links: an edit in the checkout at `root` counts at once."""
-    _make_empty(target)
-    for name in PACKAGES:
-        (target / name).symlink_to(root / name, target_is_directory=True)
+    """Make the same folder out of symbolic links: an edit in the checkout at `root` counts at once.
 
-
-def _make_empty(target: Path) -> None:
+    What an earlier call left in `target` is replaced, other files stay.
+    """
     target.mkdir(parents=True, exist_ok=True)
     for name in PACKAGES:
         place = target / name
@@ -52,14 +42,5 @@ def _make_empty(target: Path) -> None:
             place.unlink()
         elif place.exists():
             shutil.rmtree(place)
+        place.symlink_to(root / name, target_is_directory=True)
     (target / IGNORE_FILE).write_text(IGNORED)
-
-
-def _files(package: Path) -> Iterator[Path]:
-    if not (package / "__init__.py").is_file():
-        raise FileNotFoundError(f"{package} is no package: run this in a checkout of the project")
-    for path in sorted(package.rglob("*")):
-        names = path.relative_to(package).parts
-        is_left_out = any(name == "__pycache__" or (name.startswith(".") and name != IGNORE_FILE) for name in names)
-        if path.is_file() and not is_left_out and path.suffix != ".pyc":
-            yield path

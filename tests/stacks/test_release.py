@@ -35,26 +35,41 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-def test_another_checkout_of_the_same_sources_gives_the_same_bytes(built: Release, tmp_path: Path) -> None:
-    for folder in ("include", "infra/stacks"):
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """The sources of a release elsewhere, without git."""
+    for folder in ("dags", "include", "plugins", "infra/stacks"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in tmp_path.rglob("*"):
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    return tmp_path
+
+
+def test_another_checkout_of_the_same_sources_gives_the_same_bytes(built: Release, copied: Path) -> None:
+    for path in copied.rglob("*"):
         os.utime(path, (1e9, 1e9))
         if path.is_file():
             path.chmod(0o600)
-    again = build_release(tmp_path)
+    again = build_release(copied)
     assert again.version == built.version
     assert again.files == built.files
     assert again.sources == "", "no git checkout, no commit"
 
 
-@pytest.mark.parametrize("changed", ["include/jobs/train.py", "include/serving/page/page.css", "infra/stacks/ml.yaml"])
-def test_any_changed_source_is_a_new_version(built: Release, tmp_path: Path, changed: str) -> None:
-    for folder in ("include", "infra/stacks"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    with (tmp_path / changed).open("a") as file:
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "dags/ingest.py",
+        "include/jobs/train.py",
+        "include/serving/page/page.css",
+        "infra/stacks/ml.yaml",
+        "plugins/operators/aws.py",
+        "requirements.txt",
+    ],
+)
+def test_any_changed_source_is_a_new_version(built: Release, copied: Path, changed: str) -> None:
+    with (copied / changed).open("a") as file:
         file.write("\n")
-    assert build_release(tmp_path).version != built.version
+    assert build_release(copied).version != built.version
 
 
 def test_jobs_are_a_tree_of_their_own(built: Release) -> None:
