@@ -75,13 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _carry_out(options: argparse.Namespace, environment: Environment, progress: Progress) -> None:
     home = _home(environment, options)
     if options.command == "deploy":
-        package = _package(options.package, progress)
+        package = _package(options.package, progress, is_kept=environment.home != "compose")
         Deployer(home, package, progress, _ask(), options.yes).deploy(only_access=options.only_access)
     elif options.command == "undeploy":
         Removal(home, progress, _ask(), options.yes, options.with_data, options.with_access).remove()
     elif options.command == "status":
         home.open(None, progress.say)
-        progress.plain("\n".join(status_lines(home)))
+        try:
+            progress.plain("\n".join(status_lines(home)))
+        finally:
+            home.leave(progress.say)
     elif options.command == "start":
         home.start(progress.say)
     else:
@@ -106,13 +109,14 @@ def _home(environment: Environment, options: argparse.Namespace) -> Home:
     return MwaaHome(environment)
 
 
-def _package(folder: Path | None, progress: Progress) -> Package:
-    """The package in a folder as it is; without one, that of the checkout, which is written to dist/."""
+def _package(folder: Path | None, progress: Progress, *, is_kept: bool) -> Package:
+    """The package in a folder as it is; without one, that of the checkout, kept in dist/ (a container cannot)."""
     if folder is not None:
         return read_package(folder)
-    with progress.stage("package", str(DIST)):
+    with progress.stage("package", str(DIST) if is_kept else ""):
         package = build_package()
-        write_package(package)
+        if is_kept:
+            write_package(package)
     return package
 
 

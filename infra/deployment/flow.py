@@ -75,7 +75,7 @@ class Deployer:
         for stack in planned.stacks:
             clients = callers.caller if stack.request.name == "access" and not callers.is_deployer else None
             plan.discard(clients or (callers.deployer if callers.has_roles else callers.caller), [stack])
-        self.home.refused(self.progress.say)
+        self.home.leave(self.progress.say)
         if answer is None:
             raise NotDeployed("there is no terminal to ask at, so nothing was deployed: add --yes (OPTIONS=--yes)")
         raise NotDeployed("nothing was deployed: not confirmed")

@@ -78,8 +78,8 @@ class Home(ABC):
         """How to wait for AWS: local AWS deploys in milliseconds and throttles nobody."""
         return _briefly if self.endpoint_url is not None else time.sleep
 
-    def refused(self, say: Progress) -> None:
-        """The person did not want the plan: end what `open` started."""
+    def leave(self, say: Progress) -> None:
+        """End what `open` started: the command deployed nothing."""
 
     def take_over(self, package: Package, say: Progress) -> None:
         """Let Airflow run the code of the package, once its stacks and its release are there."""

@@ -56,15 +56,15 @@ class LaptopHome(Home):
             # Nothing is replaced by it: without a package here, no DAG of an earlier deployment runs.
             self._lay_out(package)
         if running is None:
-            say("starting local AWS, which a plan asks" + (", and Airflow beside it" if package else ""))
+            say("starting local AWS" + (", which a plan asks, and Airflow beside it" if package else ""))
             background.start(self._options, with_airflow=package is not None)
             self._started_here = True
         self._adopt()
 
-    def refused(self, say: Progress) -> None:
+    def leave(self, say: Progress) -> None:
         if self._started_here:
             background.stop(self._options.state)
-            say("ended what was started for the plan")
+            say("ended local AWS, which was started for this alone")
 
     def take_over(self, package: Package, say: Progress) -> None:
         plan = sync_folder(self._options.dags_folder, dags_of(package))

@@ -94,7 +94,7 @@ class Removal:
             answer = ""
         if answer is not None and answer.strip() == wanted:
             return
-        self.home.refused(self.progress.say)
+        self.home.leave(self.progress.say)
         if answer is None:
             raise NotDeployed("there is no terminal to ask at, so nothing was deleted: add --yes (OPTIONS=--yes)")
         raise NotDeployed("nothing was deleted: not confirmed")
