@@ -15,10 +15,10 @@ DEPLOYMENT = $(AIRFLOW)/python -m infra.deployment
 SOURCE_GIVEN = $(if $(filter command environment,$(origin SOURCE)),--source "$(SOURCE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run deploy undeploy start stop status garmin-login package test e2e faults lint format bench bench-forecast lock clean
+.PHONY: help environments run deploy undeploy start stop status garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 environments:
 	@sh infra/environments.sh
@@ -44,6 +44,9 @@ status: environments ## what of an environment is there
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)
 
+publish: environments ## the repositories ModelBuild and ModelDeploy of an environment: ENV=NAME (OPTIONS=--help says all)
+	@$(AIRFLOW)/python -m infra.delivery publish --environment "$(ENV)" $(OPTIONS)
+
 test:            ## every fast test, with coverage of include/
 	@sh infra/environments.sh release
 	@sh tests/run.sh
@@ -57,8 +60,9 @@ faults: environments ## kill -9 of scheduler, local AWS and jobs, a role without
 package: environments ## write dist/: what MWAA, compose and a deployment need, the same bytes for the same sources
 	@$(AIRFLOW)/python -m infra.package $(OPTIONS)
 
-lint:            ## ruff, mypy, import arrows, CloudFormation
+lint:            ## ruff, mypy, import arrows, locks on every platform, CloudFormation
 	@sh infra/environments.sh checkov
+	@sh infra/check_locks.sh
 	@$(AIRFLOW)/ruff check .
 	@$(AIRFLOW)/ruff format --check .
 	@$(AIRFLOW)/mypy include infra dags plugins
@@ -76,8 +80,8 @@ bench: environments ## measure, print the table, write benchmarks/results.json (
 bench-forecast: environments ## backtest a folder of athletes: DATA=PATH (HOLDOUT=id,… POOL=PATH)
 	@$(AIRFLOW)/python -m benchmarks.forecast_bench --data "$(DATA)" $(if $(HOLDOUT),--holdout "$(HOLDOUT)") $(if $(POOL),--pool "$(POOL)")
 
-lock: environments ## resolve requirements anew into locks/
-	@sh infra/lock.sh
+lock: environments ## resolve requirements anew into locks/ (OPTIONS=--upgrade takes the newest)
+	@sh infra/lock.sh $(OPTIONS)
 
 clean: stop      ## end everything and delete the state of `make run` and the caches (not the environments)
 	@rm -rf "$(STATE)" .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

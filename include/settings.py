@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         return self._role_arn("stacks")
 
     @property
+    def delivery_stacks_role_arn(self) -> str:
+        """The role that CloudFormation makes the stack `delivery` with; Airflow's tasks may not pass it."""
+        return self._role_arn("delivery-stacks")
+
+    @property
     def xgboost_image(self) -> str:
         """URI of SageMaker's XGBoost image; empty where the region has none.
 

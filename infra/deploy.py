@@ -113,11 +113,12 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         nargs="+",
         metavar="STEP",
-        choices=[*STEPS, "all", "delete", "prune-features", "forget"],
+        choices=[*STEPS, "all", "delivery", "delete", "prune-features", "forget"],
         help="access (roles; by an administrator of the account), data, features, ml, release (build and upload the "
-        "code), serving; all of these in this order; delete: every stack but access and data, with all model "
-        "packages, feature groups and logs of jobs; prune-features, which deletes the feature groups of older schema "
-        "versions; or forget (erase one athlete everywhere)",
+        "code), serving; all of these in this order; delivery: the repositories and pipelines of docs/delivery.md; "
+        "delete: every stack but access and data, with all model packages, feature groups and logs of jobs; "
+        "prune-features, which deletes the feature groups of older schema versions; "
+        "or forget (erase one athlete everywhere)",
     )
     parser.add_argument(
         "--parameter",

@@ -12,11 +12,13 @@ from include.deploy.feature_groups import delete_feature_groups, is_kept_group
 from include.deploy.following import silent
 from include.deploy.release import ROOT, Published, build_release, current_release, publish, stack_template
 from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack, find_stack
-from include.settings import Settings
+from include.settings import Settings, names_local_aws
 
 FROM_CHECKOUT = ("access", "data", "features", "ml")
 """Stacks that need no release, in the order of their creation; `serving` follows, `endpoint` is the start Lambda's."""
-DELETE_ORDER = ("endpoint", "serving", "ml", "features", "data", "access")
+DELIVERY = "delivery"
+"""The repositories and pipelines: a stack of AWS alone, made by a role of its own."""
+DELETE_ORDER = (DELIVERY, "endpoint", "serving", "ml", "features", "data", "access")
 WITH_ROLES_OF_THEIR_OWN = ("access", "endpoint")
 """`access` makes the role that makes the others; `endpoint` was made by the role of the start Lambda."""
 
@@ -39,6 +41,8 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
     """
     if name == "data":
         return {"BucketName": settings.bucket}
+    if name == DELIVERY:
+        return {"Project": settings.project}
     common = {"Project": settings.project, "BucketName": settings.bucket}
     if name == "access":
         return common | {"ImageAccount": image_account(settings.region)}
@@ -92,9 +96,11 @@ def deploy(
 
     Raises:
         StackFailed: CloudFormation refused or failed.
-        ValueError: no such stack, or nothing is released yet.
+        ValueError: no such stack, nothing is released yet, or `delivery` is asked of local AWS.
     """
-    body = stack_template(name, root) if name in FROM_CHECKOUT else None
+    if name == DELIVERY and names_local_aws(clients("cloudformation").meta.endpoint_url):
+        raise ValueError("the stack delivery is for AWS: local AWS has no repositories and pipelines")
+    body = stack_template(name, root) if name in (*FROM_CHECKOUT, DELIVERY) else None
     version = None if body else current_release(clients("s3"), settings.bucket)
     parameters = stack_parameters(settings, name, version)
     if name == "features":
@@ -106,7 +112,7 @@ def deploy(
             parameters | dict(overrides or {}),
             template_body=body,
             template_url=template_url(settings, version, name) if version else None,
-            role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else settings.stacks_role_arn,
+            role_arn=service_role_arn(settings, name),
             tags=stack_tags(settings, name),
             on_progress=on_progress,
             sleep=sleep,
@@ -126,6 +132,18 @@ def finish(clients: Clients, settings: Settings, name: str, done: StackResult) -
         leftovers.keep_job_logs(clients("logs"), settings.job_log_retention_days)
     if name == "serving":
         api_keys.seed(clients("s3"), settings.bucket, done.outputs["ApiKeyId"])
+
+
+def service_role_arn(settings: Settings, name: str) -> str | None:
+    """The role that CloudFormation makes a stack with; None where it acts with the caller's rights."""
+    if name in WITH_ROLES_OF_THEIR_OWN:
+        return None
+    return settings.delivery_stacks_role_arn if name == DELIVERY else settings.stacks_role_arn
+
+
+def artifact_bucket(settings: Settings) -> str:
+    """The bucket of the pipelines' artifacts (stack `delivery`)."""
+    return f"{settings.project}-delivery-{settings.account_id}-{settings.region}"
 
 
 def stack_tags(settings: Settings, name: str) -> dict[str, str]:
@@ -167,19 +185,21 @@ def delete(
     """
     cloudformation, report = clients("cloudformation"), on_progress or silent
     # Without the stack `access` there is no such role: then the stacks were made without it.
-    role = settings.stacks_role_arn if find_stack(cloudformation, settings.stack("access")) else None
+    has_role = find_stack(cloudformation, settings.stack("access")) is not None
     wanted = [n for n in DELETE_ORDER if (n != "data" or with_data) and (n != "access" or with_access)]
     deleted = []
     for name in wanted:
         if name == "ml":
             leftovers.delete_model_packages(clients("sagemaker"), settings.model_package_group, report)
+        if name == DELIVERY and find_stack(cloudformation, settings.stack(name)):
+            empty_bucket(clients("s3"), artifact_bucket(settings))
         if name == "data":
             empty_bucket(clients("s3"), settings.bucket)
             leftovers.delete_tokens(clients("ssm"), settings.project, report)
         if delete_stack(
             cloudformation,
             settings.stack(name),
-            role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else role,
+            role_arn=service_role_arn(settings, name) if has_role else None,
             on_progress=on_progress,
             sleep=sleep,
         ):

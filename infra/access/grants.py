@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 STACKS_FOLDER = Path(__file__).parents[1] / "stacks"
-STACKS = ("access", "data", "features", "ml", "serving", "endpoint")
+STACKS = ("access", "data", "features", "ml", "serving", "endpoint", "delivery")
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from types import FrameType
 
 import psutil  # type: ignore[import-untyped]
 
-from infra.laptop import airflow_home, disk, ports, processes
+from infra.laptop import airflow_database, airflow_home, disk, ports, processes
 from infra.laptop.options import ROOT, LaptopError, Options
-from infra.laptop.stages import migrate
 from infra.laptop.state import exclusive
 from infra.laptop.supervisor import Supervisor, end_leftovers
 
@@ -129,9 +128,8 @@ def serve(options: Options, *, with_airflow: bool) -> int:
             supervisor.start(processes.local_aws(options, environment))
             _keep(options, has_airflow=with_airflow)
             if with_airflow:
-                migrate(options, environment, _log)
-                for component in processes.airflow_components(options, environment):
-                    supervisor.start(component)
+                airflow_database.make_database(options, environment)
+                processes.start_airflow(supervisor, options, environment)
             ended.wait()
         finally:
             supervisor.stop()

@@ -8,8 +8,9 @@ Logs of tasks are read from disk by the API server, so the log servers of schedu
 import sys
 from collections.abc import Mapping
 
+from infra.laptop import forked
 from infra.laptop.options import OFFLINE_DELAY_S, ROOT, Options
-from infra.laptop.supervisor import Component
+from infra.laptop.supervisor import Component, Supervisor
 
 
 def local_aws(options: Options, environment: Mapping[str, str]) -> Component:
@@ -22,17 +23,38 @@ def local_aws(options: Options, environment: Mapping[str, str]) -> Component:
     return Component("local-aws", command + state + delay, own, ROOT)
 
 
+AIRFLOW_ARGUMENTS = {
+    "api-server": ("api-server",),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+}
+"""What the `airflow` of each component is called with, in the order of their start."""
+
+
 def airflow_components(options: Options, environment: Mapping[str, str]) -> list[Component]:
-    """API server, DAG processor, scheduler and triggerer.
+    """API server, DAG processor, triggerer and scheduler, each as it is started by itself.
 
     None has the checkout on its path, as none has on MWAA: modules come from the DAGs folder alone. They run in the
     checkout, so that a path given to a DAG is understood as `make` understands it.
     """
     airflow = str(options.airflow_bin / "airflow")
-    commands = {
-        "api-server": (airflow, "api-server"),
-        "dag-processor": (airflow, "dag-processor"),
-        "scheduler": (sys.executable, "-P", str(ROOT / "infra/laptop/scheduler.py")),
-        "triggerer": (airflow, "triggerer", "--skip-serve-logs"),
-    }
+    commands = {name: (airflow, *arguments) for name, arguments in AIRFLOW_ARGUMENTS.items()}
+    commands["scheduler"] = (sys.executable, "-P", str(forked.SCRIPT), *AIRFLOW_ARGUMENTS["scheduler"])
     return [Component(name, command, environment, ROOT) for name, command in commands.items()]
+
+
+def start_airflow(supervisor: Supervisor, options: Options, environment: Mapping[str, str]) -> None:
+    """Start Airflow's components, forked from one process where that can be; one that dies is started by itself."""
+    components = airflow_components(options, environment)
+    running: Mapping[str, forked.ForkedProcess] = {}
+    if forked.can_fork():
+        log = supervisor.log_file("airflow")
+        parent = forked.ForkParent(options.airflow_bin / "python", environment, ROOT, log)
+        supervisor.end_with("airflow", parent.process)
+        running = parent.fork([(c.name, AIRFLOW_ARGUMENTS[c.name], supervisor.log_file(c.name)) for c in components])
+    for component in components:
+        if component.name in running:
+            supervisor.adopt(component, running[component.name])
+        else:
+            supervisor.start(component)

@@ -2,12 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from importlib.metadata import version as installed_version
-from subprocess import PIPE, STDOUT, run
 from typing import Any
 
 from include.deploy import project
@@ -23,8 +21,8 @@ from infra.deployment.athletes import athletes_of
 from infra.deployment.chain import Chain, wait_for_airflow
 from infra.deployment.progress import Progress
 from infra.deployment.roles import as_deployer, clients_of, local_administrator
-from infra.laptop import ports, processes
-from infra.laptop.options import ROOT, LaptopError, Options
+from infra.laptop import airflow_database, ports, processes
+from infra.laptop.options import LaptopError, Options
 from infra.laptop.supervisor import Supervisor
 
 START_TIMEOUT_S = 180
@@ -149,32 +147,14 @@ class Deployment:
     def _start_airflow(self) -> None:
         try:
             with self.progress.stage("Airflow", str(self.options.logs)) as detail:
-                migrate(self.options, self.environment, detail)
-                for component in processes.airflow_components(self.options, self.environment):
-                    self.supervisor.start(component)
+                detail("making its database")
+                airflow_database.make_database(self.options, self.environment)
+                processes.start_airflow(self.supervisor, self.options, self.environment)
                 wait_for_airflow(self.airflow, START_TIMEOUT_S, str(self.options.logs), detail)
                 for pool in POOLS:
                     self.airflow.make_pool(pool)
         except BaseException as error:  # raised again by the thread that started this one
             self._airflow_failure.append(error)
-
-
-def migrate(options: Options, environment: Mapping[str, str], detail: Callable[[str], None]) -> None:
-    """Make Airflow's database; once for every version of Airflow and not at every start: it takes seconds.
-
-    Raises:
-        LaptopError: with the end of what Airflow printed.
-    """
-    stamp = options.airflow_home / "database-version"
-    version = installed_version("apache-airflow-core")
-    if stamp.exists() and stamp.read_text() == version:
-        return
-    detail("making its database")
-    command = [str(options.airflow_bin / "airflow"), "db", "migrate"]
-    done = run(command, env=dict(environment), cwd=ROOT, stdout=PIPE, stderr=STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise LaptopError("Airflow's database could not be made:\n" + "\n".join(done.stdout.splitlines()[-15:]))
-    stamp.write_text(version)
 
 
 def _briefly(seconds: float) -> None:

@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import psutil  # type: ignore[import-untyped]
+
+from infra.laptop.forked import CODE_UNKNOWN
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -32,10 +35,20 @@ class Component:
     grace_s: float = GRACE_S
 
 
+class Process(Protocol):
+    """What the supervisor needs of a process: `subprocess.Popen` has it."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float) -> int: ...
+
+
 @dataclass
 class _Running:
     component: Component
-    process: subprocess.Popen[bytes]
+    process: Process
     started_at: float
     pause_s: float = FIRST_PAUSE_S
     restart_at: float | None = None
@@ -58,13 +71,18 @@ class Supervisor:
         self._say = say
         self._lock = threading.RLock()
         self._running: dict[str, _Running] = {}
+        self._ended_with: dict[str, Process] = {}
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
 
     def start(self, component: Component) -> None:
         """Start a component; it is started anew whenever it dies until `stop`."""
+        self.adopt(component, self._spawn(component))
+
+    def adopt(self, component: Component, process: Process) -> None:
+        """Keep a component alive that runs already, as `process`, the leader of a session."""
         with self._lock:
-            self._running[component.name] = _Running(component, self._spawn(component), time.monotonic())
+            self._running[component.name] = _Running(component, process, time.monotonic())
             self._keep()
         if self._watcher is None:
             self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -84,8 +102,17 @@ class Supervisor:
         with self._lock:
             for running in reversed(self._running.values()):
                 end_session(running.process.pid, running.component.grace_s, running.process)
+            for process in self._ended_with.values():
+                end_session(process.pid, 0, process)
             self._running.clear()
+            self._ended_with.clear()
             self._file.unlink(missing_ok=True)
+
+    def end_with(self, name: str, process: Process) -> None:
+        """End a process, the leader of a session, with the components, after them; it is not started again."""
+        with self._lock:
+            self._ended_with[name] = process
+            self._keep()
 
     def _spawn(self, component: Component) -> subprocess.Popen[bytes]:
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -102,10 +129,11 @@ class Supervisor:
 
     def _keep(self) -> None:
         kept = []
-        for running in self._running.values():
+        processes = self._ended_with | {name: running.process for name, running in self._running.items()}
+        for name, process in processes.items():
             with suppress(psutil.NoSuchProcess):
-                born = psutil.Process(running.process.pid).create_time()
-                kept.append({"name": running.component.name, "pid": running.process.pid, "born": born})
+                born = psutil.Process(process.pid).create_time()
+                kept.append({"name": name, "pid": process.pid, "born": born})
         whole = self._file.with_suffix(".new")
         whole.write_text(json.dumps(kept))
         whole.replace(self._file)
@@ -138,6 +166,8 @@ class Supervisor:
 
 
 def _how(code: int) -> str:
+    if code == CODE_UNKNOWN:
+        return "ended"
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
@@ -153,7 +183,7 @@ def _members(leader: int) -> list[psutil.Process]:
     return list(members.values())
 
 
-def end_session(leader: int, grace_s: float, process: subprocess.Popen[bytes] | None = None) -> None:
+def end_session(leader: int, grace_s: float, process: Process | None = None) -> None:
     """End a session that was started here. `grace_s` after SIGTERM to its leader all that is left is killed."""
     members = _members(leader)
     if grace_s > 0:
