@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import account_export, backfill, chain, dag_import, local_aws, serving, training_scale
+from benchmarks import account_export, backfill, chain, dag_import, deployment, local_aws, serving, training_scale
 from benchmarks.results import Result, keep, table
 from include.settings import LOCAL_ACCOUNT
 
@@ -19,6 +19,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
     ("clone_to_forecast_s",): chain.measure_clone,
+    ("deploy_local_s", "deploy_unchanged_s"): deployment.measure,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,
 }

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ class Addresses:
     api: str
     """Without a slash at its end."""
     api_key: str
+    api_key_id: str = ""
 
     @property
     def page(self) -> str:
@@ -30,6 +31,7 @@ class Addresses:
         return f'curl -H "x-api-key: {self.api_key}" "{self.api}/athletes/{athlete_id}/forecast"'
 
     def text(self, athlete_id: str) -> str:
+        """The three lines that a person needs."""
         return f"  Airflow   {self.airflow}\n  Page      {self.page}\n  REST      {self.curl(athlete_id)}"
 
 
@@ -51,9 +53,17 @@ def find_addresses(clients: Clients, settings: Settings, urls: Urls) -> Addresse
         return None
     key = clients("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
     if urls.aws is None:
-        return Addresses(urls.airflow, outputs["ApiUrl"].rstrip("/"), key)
+        return Addresses(urls.airflow, outputs["ApiUrl"].rstrip("/"), key, outputs["ApiKeyId"])
     api = f"{urls.aws}/restapis/{outputs['ApiId']}/{outputs['StageName']}/_user_request_"
-    return Addresses(urls.airflow, api, key)
+    return Addresses(urls.airflow, api, key, outputs["ApiKeyId"])
+
+
+def for_a_log(addresses: Addresses) -> Addresses:
+    """The addresses with a command in the place of the key, which is a secret where the API is open to the internet."""
+    command = (
+        f"$(aws apigateway get-api-key --include-value --query value --output text --api-key {addresses.api_key_id})"
+    )
+    return replace(addresses, api_key=command)
 
 
 def keep_addresses(addresses: Addresses, athlete_id: str, path: Path) -> None:

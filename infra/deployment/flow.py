@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from include.deploy.project import Clients
 from include.settings import Settings, settings
 from infra.deployment import forecasts, plan, prepare, stacks
+from infra.deployment.addresses import for_a_log
 from infra.deployment.applying import Applier
 from infra.deployment.athletes import athletes_of
 from infra.deployment.callers import Callers
@@ -121,7 +122,9 @@ class Deployer:
         ]
         self.progress.plain("\n" + self.progress.breakdown())
         self.progress.plain(f"\nReady after {self.progress.elapsed_s():.0f} s:")
-        self.progress.plain(chain.addresses().text(chain.athletes[0]))
+        addresses = chain.addresses()
+        is_secret = self.home.endpoint_url is None and not self.progress.out.isatty()
+        self.progress.plain((for_a_log(addresses) if is_secret else addresses).text(chain.athletes[0]))
         if missed:
             raise NotDeployed("everything is deployed, but not every forecast is as documented:\n" + "\n".join(missed))
 

@@ -5,7 +5,7 @@ import os
 from include.deploy.following import Progress
 from include.deploy.project import Clients
 from infra.deployment.addresses import Urls
-from infra.deployment.chain import DAGS
+from infra.deployment.chain import DAGS, ON_AWS
 from infra.deployment.environment import Environment
 from infra.deployment.failure import NotDeployed
 from infra.deployment.home import ENDPOINT_VARIABLE, Home, adopt
@@ -46,6 +46,8 @@ class ComposeHome(Home):
         # The variables of the containers (.env) choose account, region and source: they win over the file.
         own = {name: value for name, value in os.environ.items() if name.startswith("GFF_") and value}
         adopt(self.environment.variables() | own)
+        if self.urls.aws is None:
+            self.patience = ON_AWS
 
     def before_deletion(self, clients: Clients, say: Progress) -> None:
         airflow = self.airflow(clients)

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from include.deploy import project
 from include.deploy.feature_groups import is_kept_group
 from include.deploy.following import Sleep
-from include.deploy.project import WITH_ROLES_OF_THEIR_OWN, Clients
+from include.deploy.project import Clients
 from include.settings import Settings
 from infra.deployment.environment import Environment, Stack
 from infra.deployment.plan import StackRequest
@@ -33,7 +33,7 @@ def stack_request(
         stack=settings.stack(name),
         template=package.template(name),
         parameters={**given, **environment.parameters(name), **more},
-        role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else settings.stacks_role_arn,
+        role_arn=project.service_role_arn(settings, name),
         tags=project.stack_tags(settings, name),
     )
 
