@@ -9,6 +9,7 @@ from typing import Any, Literal
 from botocore.exceptions import ClientError
 
 from include.deploy.following import POLL_QUICKLY_S, Sleep, StackDescription, StackFailed, find_stack
+from include.deploy.template import request_body
 
 TIMEOUT_S = 300.0
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed", "The submitted information didn't contain")
@@ -63,6 +64,7 @@ def propose(
     Raises:
         StackFailed: the template was refused.
     """
+    template = fitting(stack_name, template)
     kind: Literal["CREATE", "UPDATE"] = "UPDATE" if present else "CREATE"
     name = f"deploy-{datetime.now(UTC):%Y%m%dt%H%M%S%fz}"
     try:
@@ -83,6 +85,19 @@ def propose(
     if not _is_ready(cloudformation, stack_name, name, timeout_s, sleep):
         return None
     return ChangeSet(stack_name, name, kind, _changes(cloudformation, stack_name, name))
+
+
+def fitting(stack_name: str, template: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The template argument of a request, made to fit where it is a body.
+
+    Raises:
+        StackFailed: it does not fit.
+    """
+    body = template.get("TemplateBody")
+    try:
+        return {"TemplateBody": request_body(body)} if body else dict(template)
+    except ValueError as error:
+        raise StackFailed(f"stack {stack_name}: {error}") from error
 
 
 def discard(cloudformation: Any, change_set: ChangeSet) -> None:

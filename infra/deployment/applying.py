@@ -77,7 +77,8 @@ class Applier:
     def _upload_dags(self) -> None:
         if not self.planner.home.reads_bucket:
             return
-        s3, bucket, wanted = self._callers.deployer("s3"), settings().bucket, dags_of(self.planner.package)
+        s3, bucket = self._callers.deployer("s3"), self.planner.airflow_bucket
+        wanted = dags_of(self.planner.package)
         todo = upload.plan_objects(s3, bucket, upload.DAGS_PREFIX, wanted)
         if not todo.is_empty:
             with self.progress.stage("DAGs folder", f"s3://{bucket}/{upload.DAGS_PREFIX}") as detail:

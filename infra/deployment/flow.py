@@ -15,12 +15,17 @@ from infra.deployment.applying import Applier
 from infra.deployment.athletes import athletes_of
 from infra.deployment.callers import Callers
 from infra.deployment.chain import Chain, explained
+from infra.deployment.checks import run_checks
 from infra.deployment.environment import Stack
 from infra.deployment.failure import NotDeployed
+from infra.deployment.findings import Place
 from infra.deployment.home import Home
 from infra.deployment.planning import Plan, Planner, plan_text
 from infra.deployment.progress import Progress
-from infra.package import Package
+from infra.package import DIST, Package
+
+PLANNED = ("roles", "deployer", "package")
+"""Checks of what the plan itself finds, and can change: missing roles are made, and the package is what was given."""
 
 
 @dataclass
@@ -47,7 +52,7 @@ class Deployer:
         """
         self.home.open(self.package, self.progress.say)
         callers = callers_of(self.home)
-        settings().require_image()
+        self._check(callers)
         planner = Planner(self.home, self.package, callers, self.more)
         with self.progress.stage("plan"):
             planned = planner.plan(("access",) if only_access else stacks.stack_names(self.home.environment))
@@ -58,6 +63,23 @@ class Deployer:
         if not only_access:
             self.home.take_over(self.package, self.progress.say)
             self._bring_to_forecast(callers, is_first=planned.of("serving").action == "create")
+
+    def _check(self, callers: Callers) -> None:
+        """Say what AWS will refuse, before anything is made.
+
+        Raises:
+            NotDeployed: something would stop the deployment.
+        """
+        with self.progress.stage("checks"):
+            clients = callers.deployer if callers.has_roles else callers.caller
+            is_local = self.home.endpoint_url is not None
+            place = Place(clients, settings(), self.home.environment, is_local, DIST, datetime.now(UTC))
+            findings = [finding for finding in run_checks(place) if finding.name not in PLANNED]
+        for finding in findings:
+            if finding.verdict == "warning":
+                self.progress.say(finding.line)
+        if blockers := [finding.line for finding in findings if finding.verdict == "blocker"]:
+            raise NotDeployed("nothing was changed, since it would not succeed:\n" + "\n".join(blockers))
 
     def _confirm(self, callers: Callers, planned: Plan) -> None:
         """Go on, or drop the plan.

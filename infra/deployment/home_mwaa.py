@@ -6,7 +6,7 @@ from functools import cached_property
 
 from include.deploy.following import Progress
 from include.deploy.project import Clients
-from include.settings import settings
+from include.settings import names_local_aws, settings
 from infra.deployment import chain, mwaa
 from infra.deployment.addresses import Urls
 from infra.deployment.airflow_api import AirflowApi
@@ -39,6 +39,10 @@ class MwaaHome(Home):
         # The file alone says what an environment is: a variable left over in a shell must not deploy elsewhere.
         for name in [name for name in os.environ if name.startswith("GFF_")]:
             del os.environ[name]
+        if names_local_aws(os.environ.get(ENDPOINT_VARIABLE, "")):
+            raise NotDeployed(
+                f"{self.environment.name} is on Amazon MWAA, and {ENDPOINT_VARIABLE} names local AWS: unset it"
+            )
         adopt(self.environment.variables())
 
     def airflow(self, clients: Clients) -> AirflowApi:

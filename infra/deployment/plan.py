@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import yaml
 from botocore.exceptions import ClientError
 
 from include.deploy import change_set, project
@@ -14,11 +13,10 @@ from include.deploy.change_set import Change, ChangeSet
 from include.deploy.following import Progress, Sleep
 from include.deploy.project import Clients
 from include.deploy.stack import NotAtRest, StackResult, apply_change_set, deploy_stack, settled_stack
+from include.deploy.template import template_document
 from include.settings import Settings
 
 Action = Literal["create", "update", "nothing"]
-TEMPLATE_BODY_BYTES = 51_200
-"""CloudFormation takes no longer template than this in a request."""
 SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 REPLACED = {"True": "replaced", "Conditional": "perhaps replaced"}
 
@@ -72,7 +70,7 @@ def plan_stack(
         request.stack,
         present,
         request.parameters,
-        {"TemplateBody": template_body(request)},
+        {"TemplateBody": request.template},
         role_arn=request.role_arn,
         tags=request.tags,
         sleep=sleep,
@@ -96,7 +94,6 @@ def apply(
     plan: StackPlan,
     *,
     on_progress: Progress,
-    timeout_s: float = 3600,
     sleep: Sleep = time.sleep,
 ) -> StackResult | None:
     """Let the plan of one stack happen; None where nothing was to be done.
@@ -107,6 +104,7 @@ def apply(
     if plan.action == "nothing":
         return None
     cloudformation, request = clients("cloudformation"), plan.request
+    timeout_s = project.SLOW_STACK_TIMEOUT_S if request.name == "mwaa" else project.TIMEOUT_S
     if plan.proposed is not None:
         done = apply_change_set(
             cloudformation, plan.proposed, on_progress=on_progress, timeout_s=timeout_s, sleep=sleep
@@ -116,7 +114,7 @@ def apply(
             cloudformation,
             request.stack,
             request.parameters,
-            template_body=template_body(request),
+            template_body=request.template,
             role_arn=request.role_arn,
             tags=request.tags,
             on_progress=on_progress,
@@ -134,21 +132,10 @@ def discard(clients: Clients, plans: Sequence[StackPlan]) -> None:
             change_set.discard(clients("cloudformation"), plan.proposed)
 
 
-def template_body(request: StackRequest) -> str:
-    """The template for a request to CloudFormation.
-
-    Raises:
-        ValueError: it is too long for one.
-    """
-    if len(request.template.encode()) > TEMPLATE_BODY_BYTES:
-        raise ValueError(f"the template of {request.stack} is longer than CloudFormation takes ({TEMPLATE_BODY_BYTES})")
-    return request.template
-
-
 def resources(template: str) -> tuple[Change, ...]:
     """The resources of a template, as additions; which of them a parameter leaves out is CloudFormation's to say."""
-    document = yaml.load(template, Loader=_Template)  # noqa: S506 - made from SafeLoader
-    return tuple(Change("Add", name, str(body["Type"])) for name, body in document["Resources"].items())
+    found = template_document(template)["Resources"]
+    return tuple(Change("Add", name, str(body["Type"])) for name, body in found.items())
 
 
 def stack_text(plan: StackPlan) -> str:
@@ -171,22 +158,6 @@ def _changes(changes: Sequence[Change]) -> Iterator[str]:
         effect = REPLACED.get(change.replacement, "")
         sign = "!" if effect else SIGNS.get(change.action, "?")
         yield f"{sign} {change.logical_id} ({change.resource_type})" + (f", {effect}" if effect else "")
-
-
-class _Template(yaml.SafeLoader):
-    """Reads CloudFormation's short forms (`!Sub`, `!GetAtt`) as what they are given."""
-
-
-def _short_form(loader: yaml.SafeLoader, _tag: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Template.add_multi_constructor("!", _short_form)
 
 
 def is_denied(error: ClientError) -> bool:

@@ -64,6 +64,11 @@ class Planner:
     callers: Callers
     more: Mapping[Stack, Mapping[str, str]] = field(default_factory=dict)
 
+    @property
+    def airflow_bucket(self) -> str:
+        """The bucket that Airflow reads: the project's own, unless the environment file gives MWAA another one."""
+        return self.home.environment.parameters("mwaa").get("BucketName", settings().bucket)
+
     def plan(self, names: tuple[Stack, ...]) -> Plan:
         """The plan for these stacks; with more than `access`, for the bucket too.
 
@@ -135,8 +140,9 @@ class Planner:
         )
         if dags is None:
             return is_new, None, ()
-        planned = upload.plan_objects(s3, bucket, upload.DAGS_PREFIX, dags)
-        changed = [key for key, body in self.files().items() if upload.held_version(s3, bucket, key, body) is None]
+        planned = upload.plan_objects(s3, self.airflow_bucket, upload.DAGS_PREFIX, dags)
+        files = self.files().items()
+        changed = [key for key, body in files if upload.held_version(s3, self.airflow_bucket, key, body) is None]
         return is_new, planned, tuple(changed)
 
     def _has_bucket(self) -> bool:
@@ -155,7 +161,7 @@ class Planner:
 
     def file_versions(self, clients: Clients, *, may_upload: bool) -> dict[str, str]:
         """Parameters of the stack `mwaa` that name the versions; a file that is to be uploaded has none yet."""
-        s3, bucket = clients("s3"), settings().bucket
+        s3, bucket = clients("s3"), self.airflow_bucket
         found = {}
         for key, body in self.files().items():
             version = upload.put_versioned(s3, bucket, key, body) if may_upload else None
@@ -165,6 +171,8 @@ class Planner:
 
     def request(self, name: Stack, more: Mapping[str, str]) -> StackRequest:
         """One stack as the package, the environment file, `more` and the command line want it."""
+        if name == "access":  # whose roles read and write that bucket
+            more = {"AirflowBucketName": self.airflow_bucket, **more}
         given = {**more, **self.more.get(name, {})}
         return stacks.stack_request(self.package, self.home.environment, settings(), name, given)
 
