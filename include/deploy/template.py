@@ -48,5 +48,10 @@ def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Any:
     return {name if name in SPELT_ALIKE else f"Fn::{name}": value}
 
 
+def _text(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    assert isinstance(node, yaml.ScalarNode)
+    return loader.construct_scalar(node)
+
+
 _TemplateLoader.add_multi_constructor("!", _function)
-_TemplateLoader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
+_TemplateLoader.add_constructor("tag:yaml.org,2002:timestamp", _text)

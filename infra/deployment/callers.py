@@ -67,7 +67,7 @@ class Callers:
         except MayNotAssume as reason:
             raise NotDeployed(
                 f"{self.arn} may not act as {deployer_role_arn(self.settings)} ({reason}): an administrator of the "
-                "account allows it sts:AssumeRole on that role"
+                f"account allows it sts:AssumeRole on that role. The role itself {self.administrators_part}"
             ) from reason
 
     @cached_property
@@ -88,7 +88,7 @@ class Callers:
             except NotDeployed:
                 raise NotDeployed(
                     f"{self.arn} may neither look at the stack {name} nor act as the deployer's role ("
-                    f"{error.response['Error']['Message']}): {self.administrators_part}"
+                    f"{error.response['Error']['Message']}); that role {self.administrators_part}"
                 ) from error
             return True
         finished = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
@@ -103,6 +103,6 @@ class Callers:
     def administrators_part(self) -> str:
         """Who must run which command."""
         return (
-            "an administrator of the account runs once, and after each change of the roles: "
+            "is an administrator's of the account to make, once and after each change of the roles: "
             f"make deploy ENV={self.environment} OPTIONS=--only-access"
         )

@@ -105,8 +105,7 @@ class Planner:
         if found.action != "nothing":
             plan.discard(self.callers.deployer, [found])
             raise NotDeployed(
-                f"the roles of the stack {found.request.stack} are to be changed first, which "
-                f"{self.callers.arn} may not: "
+                f"the stack {found.request.stack} is to be changed first, which {self.callers.arn} may not: it "
                 f"{self.callers.administrators_part}"
             )
 

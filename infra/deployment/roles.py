@@ -44,13 +44,13 @@ def as_deployer(session: boto3.Session, settings: Settings, endpoint_url: str | 
     fetcher = AssumeRoleCredentialFetcher(
         create_client, session.get_credentials(), deployer_role_arn(settings), {"RoleSessionName": SESSION_NAME}
     )
+    try:
+        fetcher.fetch_credentials()  # kept by the fetcher; a refusal that came later would be logged with its trace
+    except ClientError as error:
+        raise MayNotAssume(error.response["Error"]["Message"]) from error
     own = get_session()
     credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     own._credentials = credentials  # type: ignore[attr-defined]  # boto3 has no public way to hand a session its credentials
-    try:
-        credentials.get_frozen_credentials()
-    except ClientError as error:
-        raise MayNotAssume(error.response["Error"]["Message"]) from error
     return boto3.Session(botocore_session=own, region_name=settings.region)
 
 

@@ -1,5 +1,6 @@
 """A home without an Airflow: what a deployment does to stacks and bucket, on a local AWS that runs already."""
 
+import io
 import os
 import signal
 import sys
@@ -68,6 +69,11 @@ def deploy(url: str, package: Package) -> None:
     """Plan and apply, without asking."""
     found = planner(url, package)
     Applier(found, Progress(sys.stdout)).apply(found.plan(stack_names(found.home.environment)))
+
+
+def quiet() -> Progress:
+    """Progress that nobody reads."""
+    return Progress(io.StringIO())
 
 
 def die_at(operation: str, count: int) -> None:

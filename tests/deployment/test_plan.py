@@ -1,7 +1,5 @@
 """What a plan says, and that making one changes nothing."""
 
-import io
-
 import pytest
 
 from include.deploy.change_set import Change, ChangeSet
@@ -11,10 +9,9 @@ from infra.deployment.failure import NotDeployed
 from infra.deployment.flow import Deployer
 from infra.deployment.plan import StackPlan, StackRequest, resources, stack_text
 from infra.deployment.planning import plan_text
-from infra.deployment.progress import Progress
 from infra.deployment.stacks import stack_names
 from infra.package import Package, build_package
-from tests.deployment.homes import BucketHome, planner, variant
+from tests.deployment.homes import BucketHome, planner, quiet, variant
 from tests.localaws.conftest import LocalAws
 
 REQUEST = StackRequest("data", "forecast-data", "", {}, None)
@@ -71,7 +68,7 @@ def test_plans_from_an_empty_account_to_one_where_nothing_changes(localaws: Loca
     states = {stack["StackName"]: stack["StackStatus"] for stack in cloudformation.describe_stacks()["Stacks"]}
     assert states == {settings().stack("access"): "REVIEW_IN_PROGRESS"}
 
-    Applier(made, Progress(io.StringIO())).apply(first)
+    Applier(made, quiet()).apply(first)
     again = planner(localaws.url, variant(1, base))
     second = again.plan(names)
     assert second.is_empty
@@ -88,10 +85,10 @@ def test_plans_from_an_empty_account_to_one_where_nothing_changes(localaws: Loca
     assert "0 new, 1 changed, 1 gone" in text
 
     before = s3.list_object_versions(Bucket=settings().bucket)["Versions"]
-    refused = Deployer(BucketHome(localaws.url), variant(2, base), Progress(io.StringIO()), lambda _: "no")
+    refused = Deployer(BucketHome(localaws.url), variant(2, base), quiet(), lambda _: "no")
     with pytest.raises(NotDeployed, match="not confirmed"):
         refused.deploy()
-    silent = Deployer(BucketHome(localaws.url), variant(2, base), Progress(io.StringIO()), None)
+    silent = Deployer(BucketHome(localaws.url), variant(2, base), quiet(), None)
     with pytest.raises(NotDeployed, match="--yes"):
         silent.deploy()
     assert s3.list_object_versions(Bucket=settings().bucket)["Versions"] == before
@@ -109,4 +106,4 @@ def test_credentials_of_another_account_change_nothing(localaws: LocalAws, base:
             adopt({"GFF_ACCOUNT_ID": "999988887777"})
 
     with pytest.raises(NotDeployed, match=r"123456789012.*999988887777.*nothing was changed"):
-        Deployer(Elsewhere(localaws.url), base, Progress(io.StringIO()), None, is_confirmed=True).deploy()
+        Deployer(Elsewhere(localaws.url), base, quiet(), None, is_confirmed=True).deploy()
