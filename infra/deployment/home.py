@@ -15,7 +15,7 @@ from include.settings import Settings, names_local_aws, settings
 from infra.deployment.addresses import Urls
 from infra.deployment.airflow_api import AirflowApi
 from infra.deployment.airflow_http import airflow_at
-from infra.deployment.chain import Patience
+from infra.deployment.chain import Patience, wait_for_airflow
 from infra.deployment.environment import Environment
 from infra.deployment.failure import NotDeployed
 from infra.deployment.roles import local_administrator
@@ -85,7 +85,17 @@ class Home(ABC):
         """Let Airflow run the code of the package, once its stacks and its release are there."""
 
     def wait(self, clients: Clients, detail: Callable[[str], None]) -> None:
-        """Wait until Airflow can be used."""
+        """Wait until Airflow can be used.
+
+        Raises:
+            NotDeployed: it does not come up, or is stopped.
+        """
+        wait_for_airflow(self.airflow(clients), self.patience.health_s, self.where_logs_are, detail)
+
+    def airflow_lines(self, clients: Clients) -> list[str]:
+        """How Airflow is, in words."""
+        health = self.airflow(clients).health()
+        return [", ".join(f"{name} {state}" for name, state in sorted(health.items())) or "does not answer"]
 
     def before_deletion(self, clients: Clients, say: Progress) -> None:
         """Let no DAG run while its stacks are deleted."""

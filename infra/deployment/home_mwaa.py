@@ -59,6 +59,10 @@ class MwaaHome(Home):
             raise NotDeployed(str(failure)) from failure
         self._ui = found.url
 
+    def airflow_lines(self, clients: Clients) -> list[str]:
+        found = mwaa.environment(clients("mwaa"), settings().project)
+        return ["there is no environment"] if found is None else [found.sentence, found.url]
+
     def start(self, say: Progress) -> None:
         self.open(None, say)
         mwaa.start_environment(self._clients, settings(), on_progress=say)

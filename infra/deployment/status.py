@@ -28,9 +28,7 @@ def status_lines(home: Home) -> list[str]:
         lines.append(f"  {found.stack(name):<34} {states[name]}")
     if states["data"] != "not there":
         lines.append(f"  {'release':<34} {release.current_release(clients('s3'), found.bucket) or 'none yet'}")
-    health = home.airflow(clients).health()
-    healthy = ", ".join(f"{name} {state}" for name, state in sorted(health.items()))
-    lines.append(f"  {'Airflow':<34} {healthy or 'does not answer'}")
+    lines += [f"  {'Airflow':<34} {line}" for line in home.airflow_lines(clients)]
     if (addresses := find_addresses(clients, found, home.shown_urls)) is not None:
-        lines += [f"  {'Airflow':<34} {addresses.airflow}", f"  {'Page':<34} {addresses.page}"]
+        lines += [f"  {'Airflow':<34} {addresses.airflow}", f"  {'API':<34} {addresses.api}/"]
     return lines

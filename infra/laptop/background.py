@@ -47,7 +47,9 @@ class Background:
     def is_alive(self) -> bool:
         """Whether the process still runs."""
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.born) < 0.01)
+            process = psutil.Process(self.pid)
+            is_same = abs(process.create_time() - self.born) < 0.01
+            return bool(is_same and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 
@@ -74,6 +76,7 @@ def start(options: Options, *, with_airflow: bool = True) -> Background:
     """
     disk.require_space(options.state)
     with exclusive(options.state):
+        end_leftovers(options.processes_file)  # of one that was killed: they hold its ports
         ports.require_free({"--port-aws": options.port_aws, "--port-airflow": options.port_airflow})
     options.logs.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "infra.laptop", "serve", "--source", options.source, "--state", str(options.state)]
