@@ -10,6 +10,7 @@ from benchmarks import (
     backfill,
     chain,
     dag_import,
+    deployment,
     features_scale,
     local_aws,
     packaging,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
     ("clone_to_forecast_s",): chain.measure_clone,
+    ("deploy_local_s", "deploy_unchanged_s"): deployment.measure,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,
 }
