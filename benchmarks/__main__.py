@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import account_export, backfill, chain, dag_import, local_aws, serving, training_scale
+from benchmarks import account_export, backfill, chain, chain_scale, dag_import, local_aws, serving, training_scale
 from benchmarks.results import Result, keep, table
 from include.settings import LOCAL_ACCOUNT
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("backfill_10y_s",): backfill.measure,
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
+    ("chain_300x5y_s", "chain_300x5y_gib"): chain_scale.measure,
     ("clone_to_forecast_s",): chain.measure_clone,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,

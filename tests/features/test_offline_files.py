@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -224,10 +225,8 @@ def bulk_with_retries(
     files = staged(folder, frame)
     for puts in breaks:
         bucket.fails_after = puts
-        try:
+        with suppress(Broken):
             write_history(bucket, STORE, files, now)
-        except Broken:
-            pass
         now += timedelta(seconds=1)
     bucket.fails_after = None
     written = write_history(bucket, STORE, files, now)
