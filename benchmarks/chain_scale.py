@@ -133,8 +133,8 @@ def _make_group(port: int, types: dict[str, str]) -> None:
     trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "sagemaker.amazonaws.com"}}
     allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     iam = client("iam", port)
-    role = iam.create_role(RoleName="store", AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))["Role"]
-    iam.put_role_policy(RoleName="store", PolicyName="s3", PolicyDocument=json.dumps({"Statement": [allowed]}))
+    role = iam.create_role(RoleName="store", AssumeRolePolicyDocument=_policy(trusted))["Role"]
+    iam.put_role_policy(RoleName="store", PolicyName="s3", PolicyDocument=_policy(allowed))
     sagemaker = client("sagemaker", port)
     sagemaker.create_feature_group(
         FeatureGroupName=GROUP,
@@ -147,6 +147,10 @@ def _make_group(port: int, types: dict[str, str]) -> None:
     )
     while sagemaker.describe_feature_group(FeatureGroupName=GROUP)["FeatureGroupStatus"] == "Creating":
         time.sleep(0.05)
+
+
+def _policy(statement: dict[str, object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def main() -> None:
