@@ -334,7 +334,7 @@ def test_a_report_keeps_what_is_of_the_others(world: World, after: dict[tuple[st
 def test_it_says_what_it_erased_and_what_remains(said: list[str], after: dict[tuple[str, str], bytes | None]) -> None:
     erased = [line.removeprefix("erased ") for line in said if line.startswith("erased ")]
     assert erased == [line.strip() for line in said if line.startswith("  ")]
-    assert any(line.startswith("feature-store/: the athlete's part of 6 objects") for line in erased)
+    assert any(line.startswith("feature-store/: the athlete's part of 8 objects") for line in erased)
     assert "Garmin tokens: parameter /gff/garmin/ann" in erased
     assert any("models built so far" in line for line in said)
     assert any("run this again after" in line for line in said)
