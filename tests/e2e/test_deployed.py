@@ -75,7 +75,7 @@ def objects(deployed: Laptop, prefix: str) -> dict[str, bytes]:
 
 def test_bad_files_are_told_and_the_other_athletes_have_their_forecasts(deployed: Laptop) -> None:
     for name in ("corrupt", "zipped"):
-        assert f"{name} in fetch_files: SourceError" in deployed.output
+        assert f"{name} in fetch: SourceError" in deployed.output
     for name in GOOD:
         answer = forecast(deployed, name)
         assert answer.status == 200, answer.document
@@ -100,8 +100,8 @@ def test_an_athlete_without_a_reading_is_told_why_there_is_no_forecast(deployed:
 def test_an_unknown_athlete_fails_by_name_and_the_other_goes_on(deployed: Laptop) -> None:
     state, log = deployed.run_dag("garmin_ingest", athletes=["nobody", "ann"])
     assert state == "failed"
-    assert "nobody in fetch_files: UnknownAthlete" in log
-    assert "ann in fetch_files" not in log
+    assert "nobody in fetch: UnknownAthlete" in log
+    assert "ann in fetch" not in log
 
 
 def test_an_export_that_is_none_fails_with_the_reason(deployed: Laptop, tmp_path: Path) -> None:
