@@ -6,11 +6,12 @@ Tasks hand batches on as JSON (`include.garmin.planning.Batch`). In a batch, one
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import Metadata, TriggerRule, task
+from airflow.sdk import Metadata, task
 
 from dags.assets import ATHLETE_FEATURES
 from include.pools import GARMIN_LIVE
 from include.settings import settings
+from plugins.operators.airflow_sdk import TriggerRule
 from plugins.operators.denied import fails_at_once
 
 NAMES = "{{ label }}"
@@ -60,10 +61,9 @@ def ingest_batch(batch: Json, ti: Any = None) -> None:
 @fails_at_once
 def write_features(ti: Any = None) -> Any:
     """Staged rows -> Feature Store, and tell model_build: the failure of some athletes is no reason to wait."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
     from include.features.offline_files import OfflineStore
     from include.ingest.write_features import write_features as write
+    from plugins.operators.airflow_sdk import AirflowSkipException
     from plugins.operators.athletes import FAILED, failures, report_to_airflow
     from plugins.operators.aws import client
     from plugins.operators.places import places, run_name
@@ -80,8 +80,7 @@ def write_features(ti: Any = None) -> Any:
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
 def verdict(ti: Any = None) -> None:
     """Fail, so that the run is seen to, when any athlete failed anywhere; the message names each."""
-    from airflow.sdk.exceptions import AirflowFailException
-
+    from plugins.operators.airflow_sdk import AirflowFailException
     from plugins.operators.athletes import failed_tasks, kept_failures
 
     failed, lost = kept_failures(ti), failed_tasks(ti)

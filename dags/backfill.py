@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 
 from dags.athlete_tasks import Json, from_garmin_to_features
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.airflow_sdk import CronDataIntervalTimetable
 from plugins.operators.denied import fails_at_once
 
 if TYPE_CHECKING:
@@ -38,10 +39,9 @@ def plan_live(
     params: Any = None, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
 ) -> list[Json]:
     """What Garmin Connect itself is asked for, a month after the other, the newest first."""
-    from airflow.sdk.exceptions import AirflowFailException
-
     from include.garmin.document import SourceError
     from include.garmin.planning import live_months
+    from plugins.operators.airflow_sdk import AirflowFailException
 
     if params["source"] == ONLY_RAW:
         return []
@@ -56,11 +56,10 @@ def plan_live(
 
 def _athletes(params: Any) -> "list[Athlete]":
     """The athletes of the run, with the source that its form gives them, or else their own."""
-    from airflow.sdk.exceptions import AirflowFailException
-
     from include.garmin.document import SourceError
     from include.garmin.open import open_source
     from include.garmin.registry import Athlete, chosen_athletes
+    from plugins.operators.airflow_sdk import AirflowFailException
     from plugins.operators.aws import client
 
     names, source = params["athletes"], params["source"]

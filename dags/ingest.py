@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 
 from dags.athlete_tasks import Json, from_garmin_to_features
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.airflow_sdk import CronDataIntervalTimetable
 from plugins.operators.denied import fails_at_once
 
 if TYPE_CHECKING:

@@ -12,17 +12,33 @@ from include.deploy.feature_groups import delete_feature_groups, is_kept_group
 from include.deploy.following import silent
 from include.deploy.release import ROOT, Published, build_release, current_release, publish, stack_template
 from include.deploy.stack import Progress, Sleep, StackFailed, StackResult, delete_stack, deploy_stack, find_stack
-from include.settings import Settings
+from include.settings import Settings, names_local_aws
 
 FROM_CHECKOUT = ("access", "data", "features", "ml")
 """Stacks that need no release, in the order of their creation; `serving` follows, `endpoint` is the start Lambda's."""
-DELETE_ORDER = ("endpoint", "serving", "ml", "features", "data", "access")
+DELIVERY = "delivery"
+"""The repositories and pipelines, made by a role of its own."""
+ON_AWS_ALONE = {
+    "mwaa": "local AWS has no Amazon MWAA and no networks, and Airflow runs beside it (make run, docker compose up)",
+    DELIVERY: "local AWS has no repositories and pipelines",
+}
+"""Stacks whose services local AWS does not have; they come from the checkout as well."""
+DELETE_ORDER = (DELIVERY, "mwaa", "endpoint", "serving", "ml", "features", "data", "access")
+"""Pipelines and Airflow go first: what still runs would write into what is taken away, or deploy it again."""
 WITH_ROLES_OF_THEIR_OWN = ("access", "endpoint")
 """`access` makes the role that makes the others; `endpoint` was made by the role of the start Lambda."""
 
 
+SLOW_STACK_TIMEOUT_S = 7200.0
+"""MWAA makes an environment in 20 to 30 minutes, and tries for longer before it gives up."""
+TIMEOUT_S = 1800.0
+
 Clients = Callable[[str], Any]
 """Makes the boto3 client of a service, by its name."""
+
+
+class OnAwsAlone(ValueError):
+    """A stack was asked for that local AWS cannot hold."""
 
 
 class BucketNotEmptied(Exception):
@@ -37,11 +53,12 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
     Raises:
         ValueError: no such stack, `serving` without a release, or `ml` in a region without the XGBoost image.
     """
-    if name == "data":
-        return {"BucketName": settings.bucket}
     common = {"Project": settings.project, "BucketName": settings.bucket}
+    plain = {"data": {"BucketName": settings.bucket}, DELIVERY: {"Project": settings.project}, "mwaa": common}
+    if name in plain:
+        return plain[name]
     if name == "access":
-        return common | {"ImageAccount": image_account(settings.region)}
+        return common | {"ImageAccount": image_account(settings.region), "AirflowBucketName": settings.bucket}
     if name == "ml":
         in_vpc = "true" if settings.job_subnets else "false"
         return common | {"ImageAccount": image_account(settings.region), "JobsInVpc": in_vpc}
@@ -86,15 +103,18 @@ def deploy(
     root: Path = ROOT,
     sleep: Sleep = time.sleep,
 ) -> StackResult:
-    """Deploy stack `name`: `access`, `data`, `features` and `ml` as checked out, `serving` as released.
+    """Deploy stack `name`: `access`, `data`, `features`, `ml` and `mwaa` as checked out, `serving` as released.
 
     CloudFormation makes the resources by the role of the stack `access`, which is itself made with the caller's rights.
 
     Raises:
         StackFailed: CloudFormation refused or failed.
+        OnAwsAlone: the stack needs a service that local AWS does not have.
         ValueError: no such stack, or nothing is released yet.
     """
-    body = stack_template(name, root) if name in FROM_CHECKOUT else None
+    if name in ON_AWS_ALONE and names_local_aws(clients("cloudformation").meta.endpoint_url):
+        raise OnAwsAlone(f"the stack {name} is for AWS: {ON_AWS_ALONE[name]}")
+    body = stack_template(name, root) if name in (*FROM_CHECKOUT, *ON_AWS_ALONE) else None
     version = None if body else current_release(clients("s3"), settings.bucket)
     parameters = stack_parameters(settings, name, version)
     if name == "features":
@@ -106,9 +126,10 @@ def deploy(
             parameters | dict(overrides or {}),
             template_body=body,
             template_url=template_url(settings, version, name) if version else None,
-            role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else settings.stacks_role_arn,
+            role_arn=service_role_arn(settings, name),
             tags=stack_tags(settings, name),
             on_progress=on_progress,
+            timeout_s=SLOW_STACK_TIMEOUT_S if name == "mwaa" else TIMEOUT_S,
             sleep=sleep,
         )
     except StackFailed as failure:
@@ -116,11 +137,28 @@ def deploy(
             raise
         remedy = "an administrator of the account makes that role: python -m infra.deploy access"
         raise StackFailed(f"{failure}; {remedy}") from failure
+    finish(clients, settings, name, done)
+    return done
+
+
+def finish(clients: Clients, settings: Settings, name: str, done: StackResult) -> None:
+    """What a deployed stack needs beside its resources; safe to do again."""
     if name == "ml" and settings.job_log_retention_days is not None:
         leftovers.keep_job_logs(clients("logs"), settings.job_log_retention_days)
     if name == "serving":
         api_keys.seed(clients("s3"), settings.bucket, done.outputs["ApiKeyId"])
-    return done
+
+
+def service_role_arn(settings: Settings, name: str) -> str | None:
+    """The role that CloudFormation makes a stack with; None where it acts with the caller's rights."""
+    if name in WITH_ROLES_OF_THEIR_OWN:
+        return None
+    return settings.delivery_stacks_role_arn if name == DELIVERY else settings.stacks_role_arn
+
+
+def artifact_bucket(settings: Settings) -> str:
+    """The bucket of the pipelines' artifacts (stack `delivery`)."""
+    return f"{settings.project}-delivery-{settings.account_id}-{settings.region}"
 
 
 def stack_tags(settings: Settings, name: str) -> dict[str, str]:
@@ -162,20 +200,23 @@ def delete(
     """
     cloudformation, report = clients("cloudformation"), on_progress or silent
     # Without the stack `access` there is no such role: then the stacks were made without it.
-    role = settings.stacks_role_arn if find_stack(cloudformation, settings.stack("access")) else None
+    has_role = find_stack(cloudformation, settings.stack("access")) is not None
     wanted = [n for n in DELETE_ORDER if (n != "data" or with_data) and (n != "access" or with_access)]
     deleted = []
     for name in wanted:
         if name == "ml":
             leftovers.delete_model_packages(clients("sagemaker"), settings.model_package_group, report)
+        if name == DELIVERY and find_stack(cloudformation, settings.stack(name)):
+            empty_bucket(clients("s3"), artifact_bucket(settings))
         if name == "data":
             empty_bucket(clients("s3"), settings.bucket)
             leftovers.delete_tokens(clients("ssm"), settings.project, report)
         if delete_stack(
             cloudformation,
             settings.stack(name),
-            role_arn=None if name in WITH_ROLES_OF_THEIR_OWN else role,
+            role_arn=service_role_arn(settings, name) if has_role else None,
             on_progress=on_progress,
+            timeout_s=SLOW_STACK_TIMEOUT_S if name == "mwaa" else TIMEOUT_S,
             sleep=sleep,
         ):
             deleted.append(name)
@@ -183,6 +224,17 @@ def delete(
             delete_feature_groups(clients("sagemaker"), settings.project, on_progress=report, sleep=sleep)
             leftovers.delete_job_logs(clients("logs"), settings.project, report)
     return deleted
+
+
+def delete_access(
+    clients: Clients, settings: Settings, *, on_progress: Progress | None = None, sleep: Sleep = time.sleep
+) -> bool:
+    """Delete the roles, last of all and as an administrator; False where there were none.
+
+    Raises:
+        StackFailed: a role is still in use.
+    """
+    return delete_stack(clients("cloudformation"), settings.stack("access"), on_progress=on_progress, sleep=sleep)
 
 
 def empty_bucket(s3: Any, bucket: str) -> None:
@@ -209,4 +261,13 @@ def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
     return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
 
 
-__all__ = ["BucketNotEmptied", "StackFailed", "delete", "deploy", "release", "stack_parameters", "template_url"]
+__all__ = [
+    "BucketNotEmptied",
+    "StackFailed",
+    "delete",
+    "deploy",
+    "finish",
+    "release",
+    "stack_parameters",
+    "template_url",
+]

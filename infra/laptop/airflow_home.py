@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from include.settings import CLIENT_REGIONS, DEFAULT_PROJECT, LOCAL_ACCOUNT
+from infra.laptop.machine import fork_settings
 from infra.laptop.options import OFFLINE_STORE_LAG_S, ROOT, Options
 from infra.mwaa import layout
 
@@ -89,13 +91,14 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     home.mkdir(parents=True, exist_ok=True)
     project = inherited.get("GFF_PROJECT", DEFAULT_PROJECT)
     # As on MWAA, the DAGs folder alone makes the project importable: what works here imports there.
-    dags_folder = home / "dags"
-    layout.link(ROOT, dags_folder)
+    dags_folder = options.dags_folder
+    if not options.is_packaged:
+        layout.link(ROOT, dags_folder)
     own = {
         "AIRFLOW_HOME": str(home.resolve()),
         "PATH": f"{options.airflow_bin}{os.pathsep}{inherited.get('PATH', os.defpath)}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder.resolve()),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(dags_folder.resolve() / "plugins"),
         "AIRFLOW__API__PORT": str(options.port_airflow),
         "AIRFLOW__API__BASE_URL": options.airflow_url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{options.airflow_url}/execution/",
@@ -122,4 +125,4 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
     owned = ("AIRFLOW_", "AWS_", "GFF_SOURCE")
     base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(owned)}
-    return base | own
+    return fork_settings(sys.platform, base) | base | own

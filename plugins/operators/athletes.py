@@ -43,7 +43,8 @@ def report_to_airflow(report: Report) -> None:
         AirflowFailException: some athletes failed, and no other try helps.
     """
     from airflow.sdk import get_current_context
-    from airflow.sdk.exceptions import AirflowFailException
+
+    from plugins.operators.airflow_sdk import AirflowFailException
 
     context = get_current_context()
     context[LABEL] = label(report)  # type: ignore[literal-required]

@@ -15,8 +15,8 @@ from include.garmin.open import open_source
 from include.serving.deployment import SERVING_AGE_S, SETTINGS_AGE_S
 from include.serving.forecast import RECORD_AGE_S
 from include.settings import settings
-from infra.laptop.addresses import find_addresses
-from infra.laptop.forecasts import Answer, ask, faults
+from infra.deployment.addresses import Urls, find_addresses
+from infra.deployment.forecasts import Answer, ask, faults
 from tests.e2e.conftest import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -61,7 +61,7 @@ def activities(source: Any, athlete: str) -> list[dict[str, Any]]:
 
 
 def forecast(deployed: Laptop, athlete: str) -> Answer:
-    found = find_addresses(deployed.client, settings(), "", f"http://127.0.0.1:{deployed.port_aws}")
+    found = find_addresses(deployed.client, settings(), Urls("", f"http://127.0.0.1:{deployed.port_aws}"))
     assert found is not None
     return ask(found, athlete)
 

@@ -40,30 +40,35 @@ def granted(role: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("role", "stacks"),
-    [("stacks", ("data", "features", "ml", "serving")), ("endpoint-stack", ("endpoint",))],
+    [
+        ("stacks", ("data", "features", "ml", "serving")),
+        ("endpoint-stack", ("endpoint",)),
+        ("delivery-stacks", ("delivery",)),
+    ],
 )
 def test_cloudformation_may_read_whatever_it_makes(role: str, stacks: tuple[str, ...]) -> None:
     """A handler reads a resource after each change; AWS's schema says what that takes."""
     missing = {
         (kind, action)
         for kind in made_types(*stacks)
-        for action in schemas()[kind].get("handlers", {}).get("read", {}).get("permissions", [])
+        for action in (schemas()[kind].get("handlers") or {}).get("read", {}).get("permissions", [])
         if action.lower() not in granted(role) and not action.startswith(NOT_USED)
     }
     assert not missing
 
 
 def test_inline_policies_keep_to_the_quota_of_a_role() -> None:
-    for stack in ("access", "features", "ml", "serving"):
+    for stack in ("access", "features", "ml", "serving", "delivery"):
         for name, resource in template(stack)["Resources"].items():
             policies = resource["Properties"].get("Policies", []) if resource["Type"] == "AWS::IAM::Role" else []
             size = sum(len(as_deployed(policy["PolicyDocument"])) for policy in policies)
             assert size <= INLINE_POLICIES_MAX, f"{stack}.{name}: {size}"
 
 
-def test_the_boundary_keeps_to_the_quota_of_a_managed_policy() -> None:
-    boundary = template("access")["Resources"]["Boundary"]["Properties"]["PolicyDocument"]
-    assert len(as_deployed(boundary)) <= MANAGED_POLICY_MAX
+@pytest.mark.parametrize("boundary", ["Boundary", "DeliveryBoundary"])
+def test_a_boundary_keeps_to_the_quota_of_a_managed_policy(boundary: str) -> None:
+    document = template("access")["Resources"][boundary]["Properties"]["PolicyDocument"]
+    assert len(as_deployed(document)) <= MANAGED_POLICY_MAX
 
 
 def as_deployed(document: Any) -> str:
@@ -91,10 +96,14 @@ def test_every_role_of_the_stacks_is_bounded() -> None:
                 assert boundary == {"Fn::Sub": wanted}, f"{stack}.{name}"
 
 
-def test_the_boundary_holds_what_each_bounded_role_is_granted() -> None:
-    boundary = template("access")["Resources"]["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
-    allowed = {action for statement in boundary for action in listed(statement["Action"])}
-    lost = {(g.role, g.action) for g in grants() if g.stack != "access" and g.action not in allowed}
+@pytest.mark.parametrize(
+    ("boundary", "stacks"),
+    [("Boundary", {"data", "features", "ml", "serving", "endpoint"}), ("DeliveryBoundary", {"delivery"})],
+)
+def test_a_boundary_holds_what_each_bounded_role_is_granted(boundary: str, stacks: set[str]) -> None:
+    statements = template("access")["Resources"][boundary]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = {action for statement in statements for action in listed(statement["Action"])}
+    lost = {(g.role, g.action) for g in grants() if g.stack in stacks and g.action not in allowed}
     assert not lost
 
 

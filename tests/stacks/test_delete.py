@@ -121,6 +121,7 @@ def test_the_role_deletes_what_the_role_has_made(localaws: LocalAws) -> None:
         patch.setattr(project, "find_stack", lambda *_: {"StackStatus": "CREATE_COMPLETE"})
         assert project.delete(localaws.client, settings, with_data=True, with_access=True)[-1] == "access"
     assert roles.pop("access") is None and roles.pop("endpoint") is None
+    assert roles.pop("delivery") == "arn:aws:iam::123456789012:role/by-role-delivery-stacks"
     assert set(roles.values()) == {"arn:aws:iam::123456789012:role/by-role-stacks"}
 
 

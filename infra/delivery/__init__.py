@@ -1,0 +1,1 @@
+"""The two repositories that are made from this one, ModelBuild and ModelDeploy, and what their pipelines run."""
