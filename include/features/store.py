@@ -140,7 +140,7 @@ def _with_times_in_utc(table: Any) -> Any:
 
     for name in {"write_time", "api_invocation_time"} & set(table.column_names):
         index = table.schema.get_field_index(name)
-        if pa.types.is_timestamp(table.schema.field(index).type):
+        if index >= 0 and pa.types.is_timestamp(table.schema.field(index).type):
             table = table.set_column(index, name, table[name].cast(pa.timestamp("us", tz="UTC"), safe=False))
     return table
 
