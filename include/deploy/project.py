@@ -137,11 +137,16 @@ def deploy(
             raise
         remedy = "an administrator of the account makes that role: python -m infra.deploy access"
         raise StackFailed(f"{failure}; {remedy}") from failure
+    finish(clients, settings, name, done)
+    return done
+
+
+def finish(clients: Clients, settings: Settings, name: str, done: StackResult) -> None:
+    """What a deployed stack needs beside its resources; safe to do again."""
     if name == "ml" and settings.job_log_retention_days is not None:
         leftovers.keep_job_logs(clients("logs"), settings.job_log_retention_days)
     if name == "serving":
         api_keys.seed(clients("s3"), settings.bucket, done.outputs["ApiKeyId"])
-    return done
 
 
 def service_role_arn(settings: Settings, name: str) -> str | None:
@@ -221,6 +226,17 @@ def delete(
     return deleted
 
 
+def delete_access(
+    clients: Clients, settings: Settings, *, on_progress: Progress | None = None, sleep: Sleep = time.sleep
+) -> bool:
+    """Delete the roles, last of all and as an administrator; False where there were none.
+
+    Raises:
+        StackFailed: a role is still in use.
+    """
+    return delete_stack(clients("cloudformation"), settings.stack("access"), on_progress=on_progress, sleep=sleep)
+
+
 def empty_bucket(s3: Any, bucket: str) -> None:
     """Delete every version of every object, for good; a bucket that is not there is empty.
 
@@ -245,4 +261,13 @@ def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
     return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
 
 
-__all__ = ["BucketNotEmptied", "StackFailed", "delete", "deploy", "release", "stack_parameters", "template_url"]
+__all__ = [
+    "BucketNotEmptied",
+    "StackFailed",
+    "delete",
+    "deploy",
+    "finish",
+    "release",
+    "stack_parameters",
+    "template_url",
+]
