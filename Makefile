@@ -15,7 +15,10 @@ DEPLOYMENT = $(AIRFLOW)/python -m infra.deployment
 SOURCE_GIVEN = $(if $(filter command environment,$(origin SOURCE)),--source "$(SOURCE)")
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run deploy undeploy start stop status garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
+# What is not given here .env may say.
+COMPOSE_VARIABLES = $(foreach name,SOURCE DATA AIRFLOW_PORT AWS_PORT,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)="$($(name))"))
+
+.PHONY: help compose compose-down compose-test environments run deploy undeploy start stop status garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +44,12 @@ stop: environments ## stop an environment (ENV=local: all that `make deploy` kee
 status: environments ## what of an environment is there
 	@$(DEPLOYMENT) status --environment "$(ENV)" --state "$(STATE)" $(OPTIONS)
 
+compose:         ## everything in containers: checks Docker first, then `docker compose up` (SOURCE=…, DATA=FOLDER is /data)
+	@$(COMPOSE_VARIABLES) python3 infra/compose/preflight.py up
+
+compose-down:    ## end the containers; their data stays (OPTIONS=--volumes deletes it)
+	@python3 infra/compose/preflight.py down $(OPTIONS)
+
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)
 
@@ -55,10 +64,13 @@ e2e: environments ## the whole chain, headless, ending with every forecast check
 	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)" $(OPTIONS)
 
 faults: environments ## kill -9 of scheduler, local AWS and jobs, a role without an action, a forgotten athlete, bad files, rebuild
-	@$(AIRFLOW)/python -m pytest tests/e2e -m e2e -q --timeout=900
+	@$(AIRFLOW)/python -m pytest tests/e2e tests/package -m e2e -q --timeout=900
 
 package: environments ## write dist/: what MWAA, compose and a deployment need, the same bytes for the same sources
 	@$(AIRFLOW)/python -m infra.package $(OPTIONS)
+
+compose-test: environments ## docker compose for real: forecasts, every container killed, down and up again
+	@$(AIRFLOW)/python -m pytest tests/e2e/test_compose.py -m compose -q -rs --timeout=1500
 
 lint:            ## ruff, mypy, import arrows, locks on every platform, CloudFormation
 	@sh infra/environments.sh checkov

@@ -5,7 +5,19 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import account_export, backfill, chain, dag_import, deployment, local_aws, serving, training_scale
+from benchmarks import (
+    account_export,
+    backfill,
+    chain,
+    dag_import,
+    deployment,
+    features_scale,
+    local_aws,
+    packaging,
+    preprocess_scale,
+    serving,
+    training_scale,
+)
 from benchmarks.results import Result, keep, table
 from include.settings import LOCAL_ACCOUNT
 
@@ -13,9 +25,12 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("localaws_start_s",): local_aws.measure_start,
     ("invoke_p50_ms",): local_aws.measure_invoke,
     ("dag_import_s",): dag_import.measure,
+    ("package_s",): packaging.measure,
     ("parse_items_per_s",): account_export.measure_parsing,
     ("export_10y_s", "export_10y_mib"): account_export.measure,
     ("backfill_10y_s",): backfill.measure,
+    ("features_1000x5y_s", "features_mib", "features_speedup", "features_growth"): features_scale.measure,
+    ("preprocess_1000x5y_s", "preprocess_mib", "preprocess_4_instances_speedup"): preprocess_scale.measure,
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
     ("clone_to_forecast_s",): chain.measure_clone,

@@ -100,8 +100,12 @@ def _make(folder: Path, athletes: int, years: int) -> None:
     dataset.mkdir(exist_ok=True)
     write_dataset(make_dataset(rows, choose_cuts(rows)), dataset, {"dataset_version": "scale"})
     if athletes < step:
-        train({"train": dataset, "calibration": dataset}, folder / "trained", 7, {"dataset_version": "scale"})
+        train(_channels(dataset), folder / "trained", 7, {"dataset_version": "scale"})
         pack(folder / "trained", folder / "model/model.tar.gz")
+
+
+def _channels(dataset: Path) -> dict[str, Path]:
+    return {name: dataset / name for name in ("train", "calibration")}
 
 
 def main() -> None:
@@ -117,16 +121,16 @@ def main() -> None:
     from include.jobs.evaluate import evaluate
     from include.jobs.train import train
 
-    manifest = json.loads((options.folder / "dataset/manifest.json").read_text())
+    parts = [json.loads(path.read_text()) for path in (options.folder / "dataset/parts").iterdir()]
     dataset, started = options.folder / "dataset", time.perf_counter()
     if options.what == "train":
-        train({"train": dataset, "calibration": dataset}, options.folder / "model", 7, {"dataset_version": "scale"})
+        train(_channels(dataset), options.folder / "model", 7, {"dataset_version": "scale"})
     else:
         evaluate(options.folder, options.folder / "output", 7)
     measured = {
         "seconds": time.perf_counter() - started,
         "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "rows": sum(one["rows"] for one in manifest["files"].values()),
+        "rows": sum(file["rows"] for part in parts for file in part["files"].values()),
     }
     print(json.dumps(measured))
 

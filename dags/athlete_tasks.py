@@ -6,11 +6,12 @@ Tasks hand batches on as JSON (`include.garmin.planning.Batch`). In a batch, one
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import Metadata, TriggerRule, task
+from airflow.sdk import Metadata, task
 
 from dags.assets import ATHLETE_FEATURES
 from include.pools import GARMIN_LIVE
 from include.settings import settings
+from plugins.operators.airflow_sdk import TriggerRule
 from plugins.operators.denied import fails_at_once
 
 NAMES = "{{ label }}"
@@ -149,9 +150,8 @@ def features(batch: Json) -> int:
 @fails_at_once
 def announce(ti: Any = None) -> Any:
     """Tell model_build, when any athlete came through: the failure of others is no reason to wait."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
     from include.features.as_of import note_last_put
+    from plugins.operators.airflow_sdk import AirflowSkipException
     from plugins.operators.aws import client
 
     done = [_said(ti, *mapped, "done") for mapped in _mapped(ti) if mapped[0] == "batch.features"]
@@ -165,7 +165,7 @@ def announce(ti: Any = None) -> Any:
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
 def verdict(ti: Any = None) -> None:
     """Fail, so that the run is seen to, when any athlete failed anywhere; the message names each."""
-    from airflow.sdk.exceptions import AirflowFailException
+    from plugins.operators.airflow_sdk import AirflowFailException
 
     failed = {
         f"{athlete} in {task_id.removeprefix('batch.')}": reason
@@ -181,8 +181,8 @@ def verdict(ti: Any = None) -> None:
 def _each(names: list[str], work: Any) -> None:
     """Work on the batch; names and failures are told to the UI and to `verdict`."""
     from airflow.sdk import get_current_context
-    from airflow.sdk.exceptions import AirflowFailException
 
+    from plugins.operators.airflow_sdk import AirflowFailException
     from plugins.operators.athletes import AthletesFailed, for_each
 
     context = get_current_context()

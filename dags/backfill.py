@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
+from airflow.sdk import Param, dag, task, task_group
 
 from dags.athlete_tasks import Json, announce, curate, features, fetch_all, validate, verdict
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.airflow_sdk import CronDataIntervalTimetable
 from plugins.operators.denied import fails_at_once
 
 Days = tuple[date | None, date | None]
@@ -21,12 +22,11 @@ def plan(
     params: Any = None, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
 ) -> dict[str, list[Json]]:
     """What to fetch from `files` side by side and `live` one after the other, and the `batches` for the tables."""
-    from airflow.sdk.exceptions import AirflowFailException
-
     from include.garmin.document import SourceError
     from include.garmin.open import open_source
     from include.garmin.planning import FetchPlan, batched, plan_history
     from include.garmin.registry import Athlete, chosen_athletes
+    from plugins.operators.airflow_sdk import AirflowFailException
     from plugins.operators.aws import client
 
     days = window(params, dag_run.run_type, data_interval_start, data_interval_end)

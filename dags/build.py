@@ -1,5 +1,6 @@
 """model_build: features -> dataset version -> trained and evaluated model -> registered, approved when fit to serve."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -126,8 +127,7 @@ def gate(planned: Any) -> dict[str, Any]:
 @fails_at_once
 def approve(decided: Any, arn: Any) -> Any:
     """Approve the package when the gate says so; else it stays PendingManualApproval, for a person to decide."""
-    from airflow.sdk.exceptions import AirflowSkipException
-
+    from plugins.operators.airflow_sdk import AirflowSkipException
     from plugins.operators.aws import client
     from plugins.operators.packages import decide_package
 
@@ -169,7 +169,7 @@ def model_build() -> None:
         config=processing_job(
             _job_name("preprocess"),
             "include.jobs.preprocess",
-            PLATFORM,
+            replace(PLATFORM, instance_count=settings().preprocess_instances),
             arguments=["--as-of", PLAN % "as_of", "--dataset-version", VERSION],
             inputs={"code": CODE, "offline": PLAN % "offline_uri"},
             outputs={"dataset": DATASET},
@@ -183,7 +183,7 @@ def model_build() -> None:
             _job_name("train"),
             "include.jobs.train",
             PLATFORM,
-            channels={"code": CODE, "train": f"{DATASET}train.csv", "calibration": f"{DATASET}calibration.csv"},
+            channels={"code": CODE, "train": f"{DATASET}train/", "calibration": f"{DATASET}calibration/"},
             output_uri=MODEL,
             metrics={name: rf"validation:{name}=([0-9.]+)" for name in ("crps", "persistence_crps")},
             hyperparameters={"dataset_version": VERSION, "model_version": VERSION},

@@ -3,11 +3,12 @@
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import Param, TriggerRule, dag, task
+from airflow.sdk import Param, dag, task
 
 from dags.assets import APPROVED_MODEL
 from dags.policy import AWS_ARGS, DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.airflow_sdk import TriggerRule
 from plugins.operators.denied import fails_at_once
 from plugins.operators.events import PutEventsOperator
 from plugins.operators.stack import StackDeployOperator

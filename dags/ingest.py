@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, task, task_group
+from airflow.sdk import Param, dag, task, task_group
 
 from dags.athlete_tasks import Json, announce, curate, features, fetch_all, validate, verdict
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
+from plugins.operators.airflow_sdk import CronDataIntervalTimetable
 from plugins.operators.denied import fails_at_once
 
 

@@ -5,12 +5,13 @@ from typing import Any
 
 from include.settings import settings
 from include.version import running_version
+from plugins.operators.airflow_sdk import DOUBLING_BACKOFF
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "fitness-forecast",
     "retries": 3,
     "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": 2,
+    "retry_exponential_backoff": DOUBLING_BACKOFF,
     "max_retry_delay": timedelta(minutes=5),
 }
 TAGS = ["fitness-forecast", f"version:{running_version()}"]

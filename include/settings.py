@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     schedule_start: date = date(2026, 1, 1)
     """First day that the daily schedule owns; what lies before it is loaded by hand."""
     job_instance_type: str = "ml.m5.large"
+    preprocess_instances: int = Field(1, ge=1, le=20)
+    """Instances that make a dataset; the result is the same with any number. It takes more than 50 athletes to pay."""
     job_subnets: Annotated[tuple[str, ...], NoDecode] = ()
     """Subnets that jobs run in (`GFF_JOB_SUBNETS=subnet-1,subnet-2`); none leaves them to SageMaker's own network."""
     job_security_groups: Annotated[tuple[str, ...], NoDecode] = ()

@@ -25,6 +25,7 @@ from include.settings import Settings
 BUFFERED = timedelta(minutes=15)
 """So long Feature Store may take to write to the offline store what was put."""
 MANIFEST_FILE = "manifest.json"
+PARTS_FOLDER = "parts"
 EVALUATION_FILE = "evaluation.json"
 
 Clients = Callable[[str], Any]
@@ -142,13 +143,20 @@ def _erase_rows(versions: ObjectVersions, folder: str, athlete_id: str) -> None:
     if manifest is None or _manifest_without(manifest, athlete_id) == b"":
         versions.delete(list(versions.under(folder)))
         return
-    files = {}
-    for name in json.loads(manifest)["files"]:
-        versions.rewrite(f"{folder}{name}", lambda body: redaction.csv_without(body, athlete_id))
-        body = versions.newest(f"{folder}{name}") or b""
-        files[name] = (body.count(b"\n") - 1, hashlib.sha256(body).hexdigest())
-    versions.rewrite(key, lambda body: redaction.manifest_without(body, athlete_id, files))
+    parts = {version.key for version in versions.under(f"{folder}{PARTS_FOLDER}/")}
+    for part in sorted(part for part in parts if _holds(versions.newest(part), athlete_id)):
+        files = {}
+        for name in json.loads(versions.newest(part) or b"{}")["files"]:
+            versions.rewrite(f"{folder}{name}", lambda body: redaction.csv_without(body, athlete_id))
+            body = versions.newest(f"{folder}{name}") or b""
+            files[name] = (body.count(b"\n") - 1, hashlib.sha256(body).hexdigest())
+        versions.rewrite(part, partial(redaction.part_without, athlete_id=athlete_id, files=files))
+    versions.rewrite(key, lambda body: redaction.manifest_without(body, athlete_id))
     versions.delete_old(folder)
+
+
+def _holds(part: bytes | None, athlete_id: str) -> bool:
+    return part is not None and redaction.part_without(part, athlete_id, {}) is not None
 
 
 def _reports(versions: ObjectVersions, athlete_id: str) -> Iterator[Erasure]:
@@ -189,7 +197,7 @@ def _holding(versions: ObjectVersions, prefix: str, suffix: str, redact: Redact,
 
 
 def _manifest_without(body: bytes, athlete_id: str) -> bytes | None:
-    return redaction.manifest_without(body, athlete_id, {})
+    return redaction.manifest_without(body, athlete_id)
 
 
 def _folders(holding: list[Version]) -> list[str]:

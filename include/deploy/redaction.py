@@ -57,24 +57,34 @@ def csv_without(body: bytes, athlete_id: str) -> bytes | None:
     return None if len(kept) == len(lines) else header + b"".join(kept)
 
 
-def manifest_without(body: bytes, athlete_id: str, files: dict[str, tuple[int, str]]) -> bytes | None:
-    """The manifest of a dataset version; b"" when it holds no other athlete.
+def manifest_without(body: bytes, athlete_id: str) -> bytes | None:
+    """The manifest of a dataset version; b"" when it holds no other athlete."""
+    manifest = _document(body)
+    athletes = manifest.get("athletes", [])
+    if athlete_id not in athletes:
+        return None
+    if set(athletes) == {athlete_id}:
+        return b""
+    manifest["athletes"] = [name for name in athletes if name != athlete_id]
+    manifest["notes"] = [*manifest.get("notes", []), NOTE]
+    return _manifest(manifest)
+
+
+def part_without(body: bytes, athlete_id: str, files: dict[str, tuple[int, str]]) -> bytes | None:
+    """The manifest of a part of a dataset version, which stays although it may hold nobody any more.
 
     Args:
         files: rows and SHA-256 of each file as it is now.
     """
-    manifest = _document(body)
-    if athlete_id not in _athletes(manifest):
+    part = _document(body)
+    if athlete_id not in part["athletes"]:
         return None
-    if not _athletes(manifest) - {athlete_id}:
-        return b""
-    manifest["athletes"] = [name for name in manifest.get("athletes", []) if name != athlete_id]
-    for name, entry in manifest["files"].items():
+    part["athletes"] = [name for name in part["athletes"] if name != athlete_id]
+    for name, entry in part["files"].items():
         entry["athletes"].pop(athlete_id, None)
         if name in files:
             entry["rows"], entry["sha256"] = files[name]
-    manifest["notes"] = [*manifest.get("notes", []), NOTE]
-    return (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+    return _manifest(part)
 
 
 def evaluation_without(body: bytes, athlete_id: str) -> bytes | None:
@@ -117,12 +127,8 @@ def _document(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _athletes(manifest: dict[str, Any]) -> set[str]:
-    """Whose rows a dataset version holds."""
-    return {
-        *manifest.get("athletes", []),
-        *(name for entry in manifest["files"].values() for name in entry["athletes"]),
-    }
+def _manifest(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
 
 
 def _get(value: object, name: str) -> object:

@@ -1,12 +1,15 @@
 """What the activities of one athlete say of each day: load averages, volume, and how long ago the last one was.
 
-`loads` is the table of include.features.load; `known` says of each day whether its load is known
+`loads` is the table of include.features.load; `known` says of each day from `first_day` on whether its load is known
 (include.features.traces): unknown days are left out, not counted as rest.
 """
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from include.features.days import Days, Flags, Floats, is_among, last_position
+from include.features.load import FAMILIES, SOURCES, Loads
 from include.features.readings import SPORTS
 
 LOAD_TIME_CONSTANTS_DAYS = (7, 14, 28, 42)
@@ -15,49 +18,54 @@ FIRST_LOAD_DAYS = 7
 VOLUME_DAYS = 21
 
 
-def load_averages(loads: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+def load_averages(loads: Loads, first_day: int, known: Flags) -> dict[str, Floats]:
     """Exponentially weighted loads a day over the known days, what they are made of, and their mean so far."""
-    index = known.index
-    daily = loads.groupby(["day", "source"])["load"].sum().unstack("source")
-    daily = daily.reindex(index=index, columns=["measured", "trimp", "duration"]).fillna(0.0)[known]
-    total = daily.sum(axis=1)
-    frame = pd.DataFrame(index=daily.index)
-    for days in LOAD_TIME_CONSTANTS_DAYS:
-        frame[f"load_{days}d"] = _weighted(total, days)
-    frame["load_balance"] = frame["load_42d"] - frame["load_7d"]
-    frame["load_ramp_7d"] = frame["load_42d"] - frame["load_42d"].shift(7)
-    frame["load_mean"] = total.expanding(FIRST_LOAD_DAYS).mean()
-    positive = frame["load_42d"].where(frame["load_42d"] > 0)
+    by_source = _daily_sums(
+        loads.load, (loads.day - first_day) * len(SOURCES) + loads.source, len(known) * len(SOURCES)
+    )
+    daily = pd.DataFrame(by_source.reshape(len(known), len(SOURCES))[known], columns=list(SOURCES))
+    total = daily["measured"] + daily["trimp"] + daily["duration"]
+    averages = {f"load_{days}d": _weighted(total, days) for days in LOAD_TIME_CONSTANTS_DAYS}
+    slow = averages["load_42d"]
+    averages["load_balance"] = slow - averages["load_7d"]
+    averages["load_ramp_7d"] = slow - slow.shift(7)
+    averages["load_mean"] = total.expanding(FIRST_LOAD_DAYS).mean()
+    positive = slow.where(slow > 0)
     for source in ("measured", "trimp"):
-        frame[f"load_{source}_share"] = (_weighted(daily[source], 42) / positive).clip(0.0, 1.0)
-    return frame.reindex(index)
+        averages[f"load_{source}_share"] = (_weighted(daily[source], 42) / positive).clip(0.0, 1.0)
+    columns = {name: np.full(len(known), np.nan) for name in averages}
+    for name, values in averages.items():
+        columns[name][known] = values.to_numpy()
+    return columns
 
 
-def volume(loads: pd.DataFrame, sport: np.ndarray, known: pd.Series, complete: pd.Series) -> pd.DataFrame:
+def volume(
+    loads: Loads, sport: npt.NDArray[np.str_], first_day: int, known: Flags, complete: Flags
+) -> dict[str, Floats]:
     """Hours of training a week over the known days, and recorded sessions a week of `sport`: lately and so far.
 
     Lately is the last VOLUME_DAYS. Sessions are counted over all days whose activities are `complete`: the watch's
     estimate moves with the sessions that it records, and with no others. All are unknown below FIRST_LOAD_DAYS days.
     """
-    index = pd.DatetimeIndex(known.index)
-    hours = loads.groupby("day")["hours"].sum().reindex(index).fillna(0.0).where(known)
+    hours = np.where(known, _daily_sums(loads.hours, loads.day - first_day, len(known)), np.nan)
     columns = {"training_hours_21d": _lately(hours), "training_hours_mean": _so_far(hours)}
+    sessions = [np.where(complete, _sessions(loads, name, first_day, len(known)), np.nan) for name in SPORTS]
     for name, rate in (("sport_sessions_21d", _lately), ("sport_sessions_mean", _so_far)):
-        running, cycling = (rate(_sessions(loads, one, index).where(complete)) for one in SPORTS)
-        columns[name] = running.where(sport == "running", cycling)
-    return pd.DataFrame(columns, index=index)
+        running, cycling = (rate(daily) for daily in sessions)
+        columns[name] = np.where(sport == "running", running, cycling)
+    return columns
 
 
-def recency(loads: pd.DataFrame, sport: np.ndarray, index: pd.DatetimeIndex) -> pd.DataFrame:
-    """Days since the last activity, and since the last one of `sport`."""
-    same = {name: _days_since(loads.loc[loads["family"] == name, "day"], index) for name in SPORTS}
-    return pd.DataFrame(
-        {
-            "days_since_activity": _days_since(loads["day"], index),
-            "days_since_sport": np.where(sport == "running", same["running"], same["cycling"]),
-        },
-        index=index,
+def recency(loads: Loads, sport: npt.NDArray[np.str_], first_day: int, complete: Flags) -> dict[str, Floats]:
+    """Days since the last activity, and since the last one of `sport`, on days whose activities are `complete`."""
+    running, cycling = (
+        _days_since(loads.day[loads.family == FAMILIES.index(name)], first_day, len(complete)) for name in SPORTS
     )
+    columns = {
+        "days_since_activity": _days_since(loads.day, first_day, len(complete)),
+        "days_since_sport": np.where(sport == "running", running, cycling),
+    }
+    return {name: np.where(complete, values, np.nan) for name, values in columns.items()}
 
 
 def _weighted(load: pd.Series, time_constant_days: int) -> pd.Series:
@@ -66,21 +74,29 @@ def _weighted(load: pd.Series, time_constant_days: int) -> pd.Series:
     return weighted
 
 
-def _sessions(loads: pd.DataFrame, sport: str, index: pd.DatetimeIndex) -> pd.Series:
-    return loads.loc[loads["family"] == sport, "day"].value_counts().reindex(index).fillna(0.0)
+def _daily_sums(values: Floats, position: Days, count: int) -> Floats:
+    """Sums at each of `count` positions, 0 where there is nothing; pandas' sum, which loses no digits on the way."""
+    sums = np.zeros(count)
+    found = pd.Series(values).groupby(position).sum()
+    sums[found.index.to_numpy(dtype=np.int64)] = found.to_numpy()
+    return sums
 
 
-def _lately(daily: pd.Series) -> pd.Series:
-    weekly: pd.Series = 7.0 * daily.rolling(VOLUME_DAYS, min_periods=FIRST_LOAD_DAYS).mean()
+def _sessions(loads: Loads, sport: str, first_day: int, count: int) -> Floats:
+    days = loads.day[loads.family == FAMILIES.index(sport)]
+    return np.bincount(days - first_day, minlength=count).astype(float)
+
+
+def _lately(daily: Floats) -> Floats:
+    weekly: Floats = 7.0 * pd.Series(daily).rolling(VOLUME_DAYS, min_periods=FIRST_LOAD_DAYS).mean().to_numpy()
     return weekly
 
 
-def _so_far(daily: pd.Series) -> pd.Series:
-    weekly: pd.Series = 7.0 * daily.expanding(FIRST_LOAD_DAYS).mean()
+def _so_far(daily: Floats) -> Floats:
+    weekly: Floats = 7.0 * pd.Series(daily).expanding(FIRST_LOAD_DAYS).mean().to_numpy()
     return weekly
 
 
-def _days_since(days: pd.Series, index: pd.DatetimeIndex) -> np.ndarray:
-    position = np.arange(len(index), dtype=float)
-    last = pd.Series(np.where(index.isin(days), position, np.nan)).ffill().to_numpy()
-    return position - last
+def _days_since(days: Days, first_day: int, count: int) -> Floats:
+    last = last_position(is_among(days, first_day, count))
+    return np.where(last >= 0, np.arange(count) - last, np.nan)

@@ -1,10 +1,21 @@
-"""A dataset version: three CSV files and a manifest, the same bytes for the same feature rows and as-of time."""
+"""A dataset version: CSV files in three folders and their manifests, the same bytes for the same rows and as-of time.
+
+```
+manifest.json               of the whole: athletes, cuts, notes, how many parts
+parts/part-0000.json        of a part: its athletes, and rows and SHA-256 of its files
+train/part-0000.csv         and so on, calibration/ and test/ alike
+```
+A part holds ATHLETES_A_PART athletes, in the order of their names, so the parts of a folder one after the other are the
+rows of all athletes in order. Several instances write the parts of one version; what each writes depends on its part
+alone, and on what all of them know.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +24,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from include.features.schema import NAMES, SCHEMA_VERSION
-from include.forecast.rows import Rows
+from include.forecast.rows import Pairs, Rows
 from include.forecast.split import ENOUGH_ORIGINS, Cuts, origins_by_athlete, split
 
 MANIFEST_FILE = "manifest.json"
+PARTS_FOLDER = "parts"
+ATHLETES_A_PART = 50
+"""At five years about 230,000 rows, 80 MB: many parts for a thousand athletes, one for a dozen."""
 DECIMALS = 6
 MOST_ROWS = 500_000
 """Rows of a file that a job reads: windows overlap, so that thinning them tells a thousand athletes no less."""
@@ -27,56 +41,78 @@ class DatasetError(ValueError):
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset[R: (Rows, Pairs)]:
     """The folds; `cuts` is None where the data are too few to cut: then all rows are for calibration."""
 
-    folds: dict[str, Rows]
+    folds: dict[str, R]
     cuts: Cuts | None
     notes: tuple[str, ...]
 
 
-def make_dataset(rows: Rows, cuts: Cuts | None) -> Dataset:
+def make_dataset[R: (Rows, Pairs)](rows: R, cuts: Cuts | None) -> Dataset[R]:
     """Cut rows into folds, and say in words what is thin about them."""
-    notes = []
-    if cuts is None:
-        empty = rows.where(np.zeros(len(rows), dtype=bool))
-        notes.append("too few readings to cut: no test, persistence will answer with low confidence")
-        folds = {"train": empty, "calibration": rows, "test": empty}
-    else:
-        folds = split(rows, cuts)
-        for name, fold in folds.items():
-            useful = len(useful_athletes(fold))
-            if useful < min(5, len(np.unique(rows.athlete))):
-                notes.append(f"{name} holds {useful} athlete(s) with {ENOUGH_ORIGINS} or more origins")
+    folds = cut(rows, cuts)
+    notes = [] if cuts else ["too few readings to cut: no test, persistence will answer with low confidence"]
+    for name, fold in folds.items() if cuts else ():
+        useful = len(useful_athletes(fold))
+        if useful < min(5, len(np.unique(rows.athlete))):
+            notes.append(f"{name} holds {useful} athlete(s) with {ENOUGH_ORIGINS} or more origins")
     return Dataset(folds, cuts, tuple(notes))
 
 
-def useful_athletes(rows: Rows) -> list[str]:
+def cut[R: (Rows, Pairs)](rows: R, cuts: Cuts | None) -> dict[str, R]:
+    """The folds of rows; without cuts all are for calibration."""
+    if cuts is not None:
+        return split(rows, cuts)
+    empty = rows.where(np.zeros(len(rows), dtype=bool))
+    return {"train": empty, "calibration": rows, "test": empty}
+
+
+def useful_athletes(rows: Rows | Pairs) -> list[str]:
     """Athletes with at least ENOUGH_ORIGINS distinct origin days."""
     return [name for name, days in origins_by_athlete(rows).items() if len(days) >= ENOUGH_ORIGINS]
 
 
-def write_dataset(dataset: Dataset, directory: Path, about: dict[str, Any]) -> dict[str, Any]:
-    """Write `train.csv`, `calibration.csv`, `test.csv` and `manifest.json`; returns the manifest."""
+def parts_of(athletes: Sequence[str]) -> list[Sequence[str]]:
+    """The athletes of each part, from all of them in order."""
+    return [athletes[first : first + ATHLETES_A_PART] for first in range(0, len(athletes), ATHLETES_A_PART)]
+
+
+def write_dataset(dataset: Dataset[Rows], directory: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a dataset version of one part; returns its manifest as `read_manifest` does."""
+    athletes = sorted({str(name) for rows in dataset.folds.values() for name in np.unique(rows.athlete)})
+    write_part(dataset.folds, directory, 0, {"athletes": athletes})
+    write_manifest(dataset, directory, 1, about)
+    return read_manifest(directory)
+
+
+def write_part(folds: Mapping[str, Rows], directory: Path, number: int, about: Mapping[str, Any]) -> None:
+    """Write the files of one part, also of folds that have no row in it, and its manifest."""
     files = {}
-    for name, rows in dataset.folds.items():
-        path = directory / f"{name}.csv"
+    for name, rows in folds.items():
+        path = directory / name / f"part-{number:04}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
         pa_csv.write_csv(_to_table(rows), path)
-        files[path.name] = {
+        athletes, counts = np.unique(rows.athlete, return_counts=True)
+        files[f"{name}/{path.name}"] = {
             "rows": len(rows),
-            "athletes": {
-                str(one): int(count) for one, count in zip(*np.unique(rows.athlete, return_counts=True), strict=True)
-            },
+            "athletes": {str(athlete): int(count) for athlete, count in zip(athletes, counts, strict=True)},
             "sha256": sha256(path),
         }
+    _write_json({**about, "files": files}, directory / PARTS_FOLDER / f"part-{number:04}.json")
+
+
+def write_manifest(
+    dataset: Dataset[Rows] | Dataset[Pairs], directory: Path, parts: int, about: Mapping[str, Any]
+) -> None:
+    """Write what is true of the whole version."""
     cuts = dataset.cuts and {"calibration": str(dataset.cuts.calibration), "test": str(dataset.cuts.test)}
-    manifest = {**about, "schema_version": SCHEMA_VERSION, "files": files, "cuts": cuts, "notes": list(dataset.notes)}
-    (directory / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    return manifest
+    manifest = {**about, "schema_version": SCHEMA_VERSION, "parts": parts, "cuts": cuts, "notes": list(dataset.notes)}
+    _write_json(manifest, directory / MANIFEST_FILE)
 
 
 def read_manifest(directory: Path) -> dict[str, Any]:
-    """The manifest.
+    """The manifest of the whole, with `files` of all parts: rows, athletes and SHA-256 by path.
 
     Raises:
         DatasetError: it is missing or unreadable, of another feature schema, or a file differs from its digest.
@@ -85,12 +121,15 @@ def read_manifest(directory: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((directory / MANIFEST_FILE).read_text())
         if manifest["schema_version"] != SCHEMA_VERSION:
             raise DatasetError(f"dataset has feature schema {manifest['schema_version']}, this code {SCHEMA_VERSION}")
-        for name, entry in manifest["files"].items():
+        files: dict[str, Any] = {}
+        for number in range(manifest["parts"]):
+            files |= json.loads((directory / PARTS_FOLDER / f"part-{number:04}.json").read_text())["files"]
+        for name, entry in files.items():
             if sha256(directory / name) != entry["sha256"]:
                 raise DatasetError(f"{name} is not the file that the manifest describes")
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise DatasetError(f"no readable dataset in {directory}: {error!r}") from error
-    return manifest
+    return {**manifest, "files": files}
 
 
 def cuts_of(manifest: dict[str, Any]) -> Cuts | None:
@@ -98,23 +137,36 @@ def cuts_of(manifest: dict[str, Any]) -> Cuts | None:
     return cuts and Cuts(date.fromisoformat(cuts["calibration"]), date.fromisoformat(cuts["test"]))
 
 
-def read_rows(path: Path, most: int = MOST_ROWS) -> Rows:
-    """The rows of one CSV file; of a longer one every second, third, … so that no more than `most` are kept.
+def part_files(folder: Path) -> list[Path]:
+    """The files of a fold, in the order of their parts.
 
     Raises:
-        DatasetError: it is missing, no CSV, or its columns are not those of the schema.
+        DatasetError: there is none.
+    """
+    paths = sorted(folder.glob("part-*.csv"))
+    if not paths:
+        raise DatasetError(f"{folder.name} holds no part-….csv")
+    return paths
+
+
+def read_rows(folder: Path, most: int = MOST_ROWS) -> Rows:
+    """The rows of a fold; of a longer one every second, third, … so that no more than `most` are kept.
+
+    Raises:
+        DatasetError: it has no file, one that is no CSV, or one whose columns are not those of the schema.
     """
     texts = {"athlete_id": pa.string(), "origin_day": pa.date32(), "target_day": pa.date32()}
     numbers = ["horizon_days", "change", "load_ahead", "level_gap", *NAMES]
     options = pa_csv.ConvertOptions(
         column_types=texts | dict.fromkeys(numbers, pa.float64()), include_columns=[*texts, *numbers]
     )
+    paths = part_files(folder)
     try:
-        step = max(1, -(-_count_rows(path) // most))
-        with pa_csv.open_csv(path, convert_options=options) as reader:
-            table = pa.Table.from_batches(_every(reader, step), schema=reader.schema)
+        step = max(1, -(-sum(map(_count_rows, paths)) // most))
+        batches = chain.from_iterable(_batches(path, options) for path in paths)
+        table = pa.Table.from_batches(_every(batches, step))
     except (OSError, pa.ArrowException) as error:
-        raise DatasetError(f"{path.name}: {error}") from error
+        raise DatasetError(f"{folder.name}: {error}") from error
     return Rows(
         athlete=np.array(table["athlete_id"].to_pylist(), dtype=str),
         origin_day=table["origin_day"].to_numpy(),
@@ -125,6 +177,13 @@ def read_rows(path: Path, most: int = MOST_ROWS) -> Rows:
         load_ahead=table["load_ahead"].to_numpy(),
         level_gap=table["level_gap"].to_numpy(),
     )
+
+
+def _batches(path: Path, options: pa_csv.ConvertOptions) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, after an empty batch: a file without rows has columns all the same."""
+    with pa_csv.open_csv(path, convert_options=options) as reader:
+        yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+        yield from reader
 
 
 def _count_rows(path: Path) -> int:
@@ -139,6 +198,11 @@ def _every(batches: Iterable[pa.RecordBatch], step: int) -> Iterator[pa.RecordBa
         chosen = np.arange(-seen % step, batch.num_rows, step)
         seen += batch.num_rows
         yield batch if step == 1 else batch.take(pa.array(chosen))
+
+
+def _write_json(document: Mapping[str, Any], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 
 def sha256(path: Path) -> str:

@@ -57,6 +57,22 @@ class Rows:
         return is_whole(self.column("vo2max_last"))
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Athlete, origin and target of rows: what a dataset is cut by. `athlete` numbers the names in order."""
+
+    athlete: npt.NDArray[np.int64]
+    origin_day: npt.NDArray[np.datetime64]
+    target_day: npt.NDArray[np.datetime64]
+
+    def __len__(self) -> int:
+        return len(self.athlete)
+
+    def where(self, mask: npt.NDArray[Any] | slice) -> "Pairs":
+        """The rows of a boolean mask, index array or slice."""
+        return Pairs(self.athlete[mask], self.origin_day[mask], self.target_day[mask])
+
+
 def concatenate(parts: list[Rows]) -> Rows:
     """All rows of one or more parts, in their order."""
     return Rows(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Rows)))

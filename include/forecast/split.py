@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from include.forecast.rows import Rows
+from include.forecast.rows import Pairs, Rows
 
 SHARES = (0.6, 0.2, 0.2)
 ENOUGH_ORIGINS = 15
@@ -22,7 +22,7 @@ class Cuts:
     test: date
 
 
-def choose_cuts(rows: Rows) -> Cuts | None:
+def choose_cuts(rows: Rows | Pairs) -> Cuts | None:
     """The months' firsts that leave most athletes useful in every fold, and then shares nearest to SHARES.
 
     Only days and counts are looked at, never a reading. Athletes of different years share few days: a cut that gives
@@ -49,7 +49,7 @@ def choose_cuts(rows: Rows) -> Cuts | None:
     return Cuts(months[first[best]].item(), months[second[best]].item())
 
 
-def origins_by_athlete(rows: Rows) -> dict[str, npt.NDArray[np.datetime64]]:
+def origins_by_athlete(rows: Rows | Pairs) -> dict[str, npt.NDArray[np.datetime64]]:
     """The distinct origin days of each athlete, in order."""
     names, number = np.unique(rows.athlete, return_inverse=True)
     day = rows.origin_day.astype("datetime64[D]").astype(np.int64)
@@ -60,7 +60,7 @@ def origins_by_athlete(rows: Rows) -> dict[str, npt.NDArray[np.datetime64]]:
     return dict(zip((str(name) for name in names), parts, strict=False))
 
 
-def split(rows: Rows, cuts: Cuts) -> dict[str, Rows]:
+def split[R: (Rows, Pairs)](rows: R, cuts: Cuts) -> dict[str, R]:
     """The three folds; a row whose origin and target lie in different folds is in none (the embargo)."""
     edges = np.array([cuts.calibration, cuts.test], dtype="datetime64[D]")
     origin = np.searchsorted(edges, rows.origin_day, side="right")

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from include.features.offline_keys import OfflineKeys
 from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SPORT
 from include.features.training import FIRST_LOAD_DAYS
 from include.forecast.horizon import MAX_LAG_DAYS, Array
-from include.forecast.rows import Rows, concatenate
+from include.forecast.rows import Pairs, Rows, concatenate
 
 HORIZONS_DAYS = (1, 2, 3, 5, 7, 10, 14, 18, 21, 25, 28, 32, 35, 39, 42)
 TOLERANCE_DAYS = 3
@@ -78,12 +79,17 @@ def level_gaps(day: npt.NDArray[np.int64], reading: Array) -> Array:
     return np.array(gaps)
 
 
-def _series_rows(series: _Series) -> Rows:
-    age, day = series.frame["reading_age_days"].to_numpy(), series.day
-    origin = np.flatnonzero(np.isin(age, ORIGIN_AGES_DAYS))
-    reading = np.flatnonzero(age == 0)
+def reading_pairs(day: npt.NDArray[np.int64], age_days: Array) -> npt.NDArray[np.int64]:
+    """Positions of origin and target of each row of one athlete and sport, by origin and target.
+
+    Args:
+        day: the days of the series, in order.
+        age_days: how old the last reading is on each of them.
+    """
+    origin = np.flatnonzero(np.isin(age_days, ORIGIN_AGES_DAYS))
+    reading = np.flatnonzero(age_days == 0)
     if not len(reading) or not len(origin):
-        return _gather(series, *(np.zeros(0, np.int64),) * 2, np.zeros(0))
+        return np.zeros((0, 2), dtype=np.int64)
     wanted = day[origin][:, None] + np.array(HORIZONS_DAYS)[None, :]
     after = np.clip(np.searchsorted(day[reading], wanted), 0, len(reading) - 1)
     before = np.clip(after - 1, 0, None)
@@ -91,8 +97,32 @@ def _series_rows(series: _Series) -> Rows:
     target = reading[np.where(is_after, after, before)]
     lag = day[target] - day[origin][:, None]
     usable = (np.abs(day[target] - wanted) <= TOLERANCE_DAYS) & (lag >= 1) & (lag <= MAX_LAG_DAYS)
-    pairs = np.column_stack([np.broadcast_to(origin[:, None], target.shape)[usable], target[usable]])
-    pairs = np.unique(pairs, axis=0)
+    # One number a pair: to find equal pairs as rows of two takes many times as long.
+    pair = np.unique((origin[:, None] * len(day) + target)[usable])
+    return np.column_stack(np.divmod(pair, len(day)))
+
+
+def make_pairs(keys: OfflineKeys) -> Pairs:
+    """Athlete, origin and target of all rows that `make_rows` would make of the features with these keys."""
+    first = np.searchsorted(keys.athlete, np.arange(len(keys.athletes) + 1))
+    parts = []
+    for number in range(len(keys.athletes)):
+        own = slice(first[number], first[number + 1])
+        for sport in np.unique(keys.sport[own][keys.has_reading[own]]):
+            chosen = keys.has_reading[own] & (keys.sport[own] == sport)
+            day = keys.day[own][chosen]
+            pairs = day[reading_pairs(day, keys.reading_age_days[own][chosen])]
+            parts.append(np.column_stack([np.full(len(pairs), number), pairs]))
+    rows = np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.int64)
+    return Pairs(rows[:, 0], rows[:, 1].astype("datetime64[D]"), rows[:, 2].astype("datetime64[D]"))
+
+
+def _series_rows(series: _Series) -> Rows:
+    age, day = series.frame["reading_age_days"].to_numpy(dtype=float), series.day
+    pairs = reading_pairs(day, age)
+    if not len(pairs):
+        return _gather(series, *(np.zeros(0, np.int64),) * 2, np.zeros(0))
+    reading = np.flatnonzero(age == 0)
     gaps = level_gaps(day[reading], series.frame["vo2max_last"].to_numpy(dtype=float)[reading])
     latest = np.maximum(np.searchsorted(reading, pairs[:, 0], side="right") - 1, 0)
     return _gather(series, pairs[:, 0], pairs[:, 1], gaps[latest])

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,25 @@ def ml_dir() -> Path:
 def processing_dir() -> Path:
     """The folder below which a processing job's `input/` and `output/` lie."""
     return ml_dir() / "processing"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Which of the job's instances this one is, from 0 on, and how many there are."""
+
+    index: int
+    count: int
+
+
+def this_instance() -> Instance:
+    """This instance of a processing job, by `config/resourceconfig.json`; the only one where there is no file."""
+    file = ml_dir() / "config/resourceconfig.json"
+    if not file.exists():
+        return Instance(0, 1)
+    cluster = json.loads(file.read_text())
+    # Which name comes first in the list may differ between instances; all sort them alike.
+    hosts = sorted(cluster["hosts"])
+    return Instance(hosts.index(cluster["current_host"]), len(hosts))
 
 
 def hyperparameters() -> dict[str, Any]:

@@ -36,7 +36,7 @@ def evaluate(source: Path, output: Path, seed: int) -> dict[str, Any]:
     """
     try:
         manifest = read_manifest(source / "dataset")
-        folds = {name: read_rows(source / "dataset" / f"{name}.csv") for name in FOLDS}
+        folds = {name: read_rows(source / "dataset" / name) for name in FOLDS}
     except DatasetError as error:
         raise JobError(str(error)) from error
     with tempfile.TemporaryDirectory() as scratch:
@@ -77,7 +77,7 @@ def _load(archive: Path, directory: Path) -> Forecaster:
 
 def _check_same_dataset(forecaster: Forecaster, manifest: dict[str, Any]) -> None:
     for name, digest in forecaster.about.get("sha256", {}).items():
-        if manifest["files"][name]["sha256"] != digest:
+        if manifest["files"].get(name, {}).get("sha256") != digest:
             raise JobError(f"the model was trained on another {name} than dataset {manifest['dataset_version']} holds")
 
 

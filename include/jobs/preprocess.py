@@ -1,7 +1,10 @@
 """Processing job: the offline store as of a time -> a dataset version.
 
 `python3 -m include.jobs.preprocess --as-of 2026-11-24T03:00:00Z --dataset-version V` reads the Parquet tree under
-/opt/ml/processing/input/offline and writes train.csv, calibration.csv, test.csv and manifest.json.
+/opt/ml/processing/input/offline and writes the version (include.forecast.dataset) under output/dataset.
+
+On several instances each has the whole store and writes every so many parts; the first one also writes the manifest.
+They know nothing of each other: what one decides for all (the cuts) each decides alike, from the few columns it takes.
 """
 
 import argparse
@@ -10,19 +13,29 @@ import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from include.features.schema import COLUMNS, RECORD_ID
-from include.features.store import read_offline
-from include.forecast.dataset import Dataset, make_dataset, write_dataset
+from include.features.offline_keys import OfflineKeys, read_keys
+from include.features.schema import COLUMNS
+from include.features.store import read_offline_groups
+from include.forecast.dataset import Dataset, cut, make_dataset, parts_of, write_manifest, write_part
+from include.forecast.rows import Pairs
 from include.forecast.split import choose_cuts
-from include.forecast.targets import make_rows
-from include.jobs.container import processing_dir
+from include.forecast.targets import make_pairs, make_rows
+from include.jobs.container import Instance, processing_dir, this_instance
 from include.jobs.errors import JobError, run, say
 
+ALONE = Instance(0, 1)
 
-def preprocess(offline: Path, output: Path, as_of: datetime, dataset_version: str) -> Dataset:
-    """Write the dataset version of `as_of` under `output`: the same bytes whenever it is made, once all is there.
+
+def preprocess(
+    offline: Path, output: Path, as_of: datetime, dataset_version: str, instance: Instance = ALONE
+) -> Dataset[Pairs]:
+    """Write this instance's parts of the dataset version of `as_of` under `output`.
+
+    The parts of all instances together are the same bytes whenever they are made, once all is there, and by however
+    many instances.
 
     Raises:
         JobError: no feature rows, no reading at all, or unreadable files.
@@ -31,27 +44,35 @@ def preprocess(offline: Path, output: Path, as_of: datetime, dataset_version: st
     if not paths:
         raise JobError("the offline store holds no Parquet file: run garmin_ingest first")
     try:
-        features = read_offline(paths, as_of)
+        keys = read_keys(paths, as_of)
+        _require_readings(keys, as_of)
+        pairs = make_pairs(keys)
+        dataset = make_dataset(pairs, choose_cuts(pairs))
+        parts = parts_of(keys.athletes)
+        own = range(instance.index, len(parts), instance.count)
+        for number, features in zip(own, read_offline_groups(paths, as_of, [parts[it] for it in own]), strict=True):
+            about = {"athletes": list(parts[number]), "feature_rows_sha256": _digest(features)}
+            write_part(cut(make_rows(features), dataset.cuts), output, number, about)
     except ValueError as error:
         raise JobError(str(error)) from error
-    if features.empty:
-        raise JobError(f"none of the offline store's rows was written by {as_of.isoformat()}: take a later as-of time")
-    if features["vo2max_last"].isna().all():
-        athletes = ", ".join(sorted(features[RECORD_ID].unique()))
-        raise JobError(f"no athlete ({athletes}) has a VO2max reading by {as_of.isoformat()}: nothing to forecast from")
-    rows = make_rows(features)
-    dataset = make_dataset(rows, choose_cuts(rows))
-    output.mkdir(parents=True, exist_ok=True)
-    about = {
-        "dataset_version": dataset_version,
-        "as_of": as_of.astimezone(UTC).isoformat(),
-        "feature_rows": len(features),
-        "athletes": sorted(str(athlete) for athlete in features[RECORD_ID].unique()),
-        "inputs": {"feature_rows_sha256": _digest(features)},
-        "rows_embargoed": len(rows) - sum(len(fold) for fold in dataset.folds.values()),
-    }
-    write_dataset(dataset, output, about)
+    if instance.index == 0:
+        about = {
+            "dataset_version": dataset_version,
+            "as_of": as_of.astimezone(UTC).isoformat(),
+            "feature_rows": len(keys),
+            "athletes": list(keys.athletes),
+            "rows_embargoed": len(pairs) - sum(len(fold) for fold in dataset.folds.values()),
+        }
+        write_manifest(dataset, output, len(parts), about)
     return dataset
+
+
+def _require_readings(keys: OfflineKeys, as_of: datetime) -> None:
+    if not len(keys):
+        raise JobError(f"none of the offline store's rows was written by {as_of.isoformat()}: take a later as-of time")
+    if not keys.has_reading.any():
+        athletes = ", ".join(keys.athletes)
+        raise JobError(f"no athlete ({athletes}) has a VO2max reading by {as_of.isoformat()}: nothing to forecast from")
 
 
 def _digest(features: pd.DataFrame) -> str:
@@ -76,9 +97,11 @@ def main() -> int:
     base = processing_dir()
 
     def job() -> None:
-        dataset = preprocess(base / "input/offline", base / "output/dataset", options.as_of, options.dataset_version)
+        place, version = this_instance(), options.dataset_version
+        dataset = preprocess(base / "input/offline", base / "output/dataset", options.as_of, version, place)
+        say(f"instance {place.index + 1} of {place.count}; the rows of all of them are:")
         for name, rows in dataset.folds.items():
-            say(f"{name}: {len(rows)} rows of {len(set(rows.athlete))} athletes")
+            say(f"{name}: {len(rows)} rows of {len(np.unique(rows.athlete))} athletes")
         for note in dataset.notes:
             say(f"note: {note}")
 

@@ -1,6 +1,6 @@
 """Training job: all rows before the test fold -> forecaster and the code that serves it.
 
-`python3 -m include.jobs.train` reads the channels `train` and `calibration` (a CSV of that name each) and the
+`python3 -m include.jobs.train` reads the channels `train` and `calibration` (the folds of that name) and the
 hyperparameters `dataset_version`, `model_version` and `seed`, and writes the model directory.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import include
 from include.features.schema import SCHEMA_VERSION
-from include.forecast.dataset import DatasetError, read_rows, sha256
+from include.forecast.dataset import DatasetError, part_files, read_rows, sha256
 from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
 from include.forecast.rows import Rows, concatenate
 from include.forecast.training import train_forecaster
@@ -26,17 +26,18 @@ def train(channels: dict[str, Path], model_dir: Path, seed: int, about: dict[str
     """Write the model directory: `xgboost-model`, `forecaster.json`, `code/`.
 
     Args:
-        channels: `train` and `calibration`, each the directory with the CSV of that name.
+        channels: `train` and `calibration`, each the folder of that fold's files.
 
     Raises:
-        JobError: a channel lacks its file, or the file is not of this feature schema.
+        JobError: a channel has no file, or one that is not of this feature schema.
     """
-    files = {name: directory / f"{name}.csv" for name, directory in channels.items()}
     try:
-        rows: dict[str, Rows] = {name: read_rows(path) for name, path in files.items()}
+        rows: dict[str, Rows] = {name: read_rows(folder) for name, folder in channels.items()}
+        digests = {
+            f"{name}/{path.name}": sha256(path) for name, folder in channels.items() for path in part_files(folder)
+        }
     except DatasetError as error:
         raise JobError(str(error)) from error
-    digests = {path.name: sha256(path) for path in files.values()}
     told = {**about, "sha256": digests, "feature_schema": SCHEMA_VERSION}
     known = concatenate([rows["train"], rows["calibration"]])
     forecaster = train_forecaster(known, seed, told)

@@ -5,6 +5,7 @@ in a pipeline those of the environment's deployer.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -16,11 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from include.bucket_owner import expect_bucket_owner
 from include.deploy import project
-from include.deploy.release import publish
+from include.deploy.release import Release, publish
 from include.deploy.stack import StackFailed
 from include.settings import Settings
-from infra.delivery.package import NotPackaged, read_release
 from infra.deployment.environment import Environment, UnknownEnvironment, read_environment
+from infra.package.folder import NoPackage, read_package
 
 STEPS = ("data", "features", "ml", "release", "serving")
 """What a pipeline may deploy, in its order. The roles (stack `access`) are an administrator's to change."""
@@ -37,17 +38,15 @@ def deploy(
 
     Raises:
         WrongAccount: the credentials are of another account; nothing was changed.
-        NotPackaged: the package is not whole; nothing was changed.
+        NoPackage: the package is not whole; nothing was changed.
         StackFailed: CloudFormation refused or failed.
     """
     settings = settings_of(environment)
-    account = clients("sts").get_caller_identity()["Account"]
-    if account != settings.account_id:
-        raise WrongAccount(
-            f"the credentials are of account {account}, the environment {environment.name} is in "
-            f"{settings.account_id}: nothing was changed"
-        )
-    release = read_release(package)
+    check_account(clients, environment)
+    packaged = read_package(package).release
+    # A pipeline hands on files without git, and names their commit beside them.
+    commit = packaged.sources or os.environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
+    release = Release(packaged.version, packaged.files, commit)
     for step in [name for name in STEPS if name in steps]:
         if step == "release":
             done = publish(clients("s3"), settings.bucket, release)
@@ -56,6 +55,20 @@ def deploy(
             overrides = environment.parameters(step)  # type: ignore[arg-type]  # the steps but release are stacks
             result = project.deploy(clients, settings, step, overrides=overrides, on_progress=say)
             say(f"stack {settings.stack(step)}: {'changed' if result.changed else 'nothing to change'}")
+
+
+def check_account(clients: project.Clients, environment: Environment) -> None:
+    """See that the credentials are of the environment's account.
+
+    Raises:
+        WrongAccount: they are of another one.
+    """
+    account = clients("sts").get_caller_identity()["Account"]
+    if account != environment.account_id:
+        raise WrongAccount(
+            f"the credentials are of account {account}, the environment {environment.name} is in "
+            f"{environment.account_id}: nothing was changed"
+        )
 
 
 def settings_of(environment: Environment) -> Settings:
@@ -70,17 +83,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         environment = read_environment(options.environment)
         deploy(
-            _clients(settings_of(environment)), environment, options.steps, options.package, partial(print, flush=True)
+            clients_of(settings_of(environment)),
+            environment,
+            options.steps,
+            options.package,
+            partial(print, flush=True),
         )
     except (
-        UnknownEnvironment, WrongAccount, NotPackaged, StackFailed, BotoCoreError, ClientError, ValueError
+        UnknownEnvironment, WrongAccount, NoPackage, StackFailed, BotoCoreError, ClientError, ValueError
     ) as error:  # fmt: skip
         print(f"deploy to {options.environment} failed: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _clients(settings: Settings) -> project.Clients:
+def clients_of(settings: Settings) -> project.Clients:
+    """Makes clients with the AWS credentials at hand; requests to S3 name the owner that they expect."""
     session = boto3.Session(region_name=settings.region)
 
     @cache

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from include.deploy import project
 from include.deploy.following import Progress, Sleep, find_stack, silent
-from include.deploy.stack import StackResult
+from include.deploy.stack import StackFailed, StackResult
 from include.settings import Settings
 from infra.deployment.airflow_transport import AirflowAnswer, AirflowRefused, AirflowUnreachable, Query
 
@@ -288,9 +288,11 @@ def start_environment(
         overrides: parameters of the stack `mwaa`; those left out are as they were given once, else the defaults.
 
     Raises:
-        StackFailed: CloudFormation refused or failed.
+        StackFailed: CloudFormation refused or failed, or there is nothing to make again: no stack and no parameters.
         OnAwsAlone: this is local AWS.
     """
+    if not overrides and find_stack(clients("cloudformation"), settings.stack("mwaa")) is None:
+        raise StackFailed(f"there is no stack {settings.stack('mwaa')} to start again: make deploy makes it")
     wanted = {**(overrides or {}), "Running": "true"}
     return project.deploy(clients, settings, "mwaa", overrides=wanted, on_progress=on_progress, sleep=sleep)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from include.settings import CLIENT_REGIONS, DEFAULT_PROJECT, LOCAL_ACCOUNT
+from infra.laptop.machine import fork_settings
 from infra.laptop.options import OFFLINE_STORE_LAG_S, ROOT, Options
 from infra.mwaa import layout
 
@@ -123,4 +125,4 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     dropped = {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
     owned = ("AIRFLOW_", "AWS_", "GFF_SOURCE")
     base = {k: v for k, v in inherited.items() if k not in dropped and not k.startswith(owned)}
-    return base | own
+    return fork_settings(sys.platform, base) | base | own

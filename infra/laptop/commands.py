@@ -25,7 +25,7 @@ from infra.deployment.addresses import Addresses, keep_addresses
 from infra.deployment.airflow_api import RunFailed
 from infra.deployment.airflow_transport import AirflowRefused, AirflowUnreachable
 from infra.deployment.progress import Progress
-from infra.laptop import airflow_home, background, disk, ports
+from infra.laptop import airflow_home, background, disk, machine, ports
 from infra.laptop.options import LaptopError, Options
 from infra.laptop.stages import Deployment
 from infra.laptop.state import exclusive
@@ -103,6 +103,8 @@ def _deployment(options: Options) -> Iterator[Deployment]:
         environment = airflow_home.environment(options, today, os.environ)
         os.environ.update(airflow_home.own_settings(environment))
         progress = Progress(sys.stdout)
+        if lacking := machine.shortcoming(sys.platform, machine.can_isolate()):
+            progress.say(lacking)
         supervisor = Supervisor(options.processes_file, options.logs, progress.say)
         deployment = Deployment(options, environment, settings(), supervisor, progress, today)
         try:

@@ -10,6 +10,9 @@ HOST = "127.0.0.1"
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on `port` of 127.0.0.1 now."""
+    # macOS lets one listen on 127.0.0.1 beside a server that listens on every address.
+    if answers(port):
+        return False
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

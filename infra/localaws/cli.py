@@ -65,6 +65,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--port", type=int, default=4566, help="port to listen on, 0 for any free one (default: 4566)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument(
+        "--host-name",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which other machines call this one, besides 127.0.0.1 and localhost; requests for any other are "
+        "refused. Without it a server that listens to more than this machine answers to every name",
+    )
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder that keeps state (default: a temporary one)")
     parser.add_argument(
         "--jobs-python",
@@ -181,6 +189,7 @@ def _config(options: argparse.Namespace, state: Path) -> Config:
         offline_delay_s=options.offline_delay_s,
         offline_seed=options.offline_seed,
         write_units_per_s=options.write_units_per_s,
+        host_names=tuple(name.lower() for name in options.host_name),
     )
 
 

@@ -140,11 +140,14 @@ class Application:
 
     def _is_for_us(self, environ: Environ) -> bool:
         """Whether the Host header is a name of this machine: no web page can reach us under a name of its own."""
-        if self.world.config.host not in ("127.0.0.1", "localhost", "::1"):
+        names = self.world.config.host_names
+        if not names and self.world.config.host not in ("127.0.0.1", "localhost", "::1"):
             return True
         host = environ.get("HTTP_HOST", "localhost").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        return name in ("127.0.0.1", "localhost", "[::1]", "") or name.endswith((".localhost", ".amazonaws.com"))
+        return name in ("127.0.0.1", "localhost", "[::1]", "", *names) or name.endswith(
+            (".localhost", ".amazonaws.com")
+        )
 
     def _health(self, start_response: StartResponse) -> Iterable[bytes]:
         health = {

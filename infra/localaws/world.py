@@ -44,6 +44,8 @@ class Config:
     """Decides in which order the partitions of an offline store are written within the delay."""
     write_units_per_s: int = 500
     """Write units of one record identifier of a feature group, beyond which puts are throttled."""
+    host_names: tuple[str, ...] = ()
+    """Names by which other machines call this one; where there are any, no others are answered to."""
 
     @property
     def url(self) -> str:

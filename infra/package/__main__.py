@@ -1,13 +1,20 @@
 """Write the package that MWAA, docker compose and the laptop are deployed from: `python -m infra.package`."""
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from include.deploy.release import ROOT
 from infra.package.build import NotPackaged, build_package
 from infra.package.content import Package
 from infra.package.folder import DIST, NoPackage, read_package, write_package
+from infra.package.wheels import NoWheels, download_wheels, with_wheels
+
+LOCK = ROOT / "locks/airflow.txt"
+OWN_UV = str(ROOT / ".venvs/uv/bin/uv")
+"""Where `make environments` puts uv when the machine has none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,8 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             package = read_package(options.output)
         else:
             package = build_package()
+            if options.wheels:
+                print("package: downloading the wheels for MWAA …", flush=True)
+                package = with_wheels(package, download_wheels(package, LOCK, shutil.which("uv") or OWN_UV))
             write_package(package, options.output)
-    except (NotPackaged, NoPackage, OSError) as error:
+    except (NotPackaged, NoPackage, NoWheels, OSError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
     print(_summary(package, options.output))
@@ -39,6 +49,12 @@ def _parser() -> argparse.ArgumentParser:
         "release of jobs, Lambdas and stacks, and the stack templates. The same sources give the same bytes.",
     )
     parser.add_argument("--output", type=Path, default=DIST, metavar="FOLDER", help="where to write (default: dist)")
+    parser.add_argument(
+        "--wheels",
+        action="store_true",
+        help="for an environment without the internet: put the wheels of all requirements into mwaa/plugins.zip (about "
+        "110 MB), from which MWAA then installs",
+    )
     parser.add_argument("--check", action="store_true", help="write nothing: check that the package there is whole")
     return parser
 

@@ -7,6 +7,7 @@ from include.deploy.release import Release
 DAGS = "mwaa/dags/"
 REQUIREMENTS = "mwaa/requirements.txt"
 STARTUP = "mwaa/startup/"
+PLUGINS = "mwaa/plugins.zip"
 RELEASE = "release/"
 STACKS = "stacks/"
 
@@ -33,6 +34,11 @@ class Package:
     def requirements(self) -> bytes:
         """The `requirements.txt` of the MWAA environment."""
         return self.files[REQUIREMENTS]
+
+    @property
+    def plugins(self) -> bytes | None:
+        """The `plugins.zip` of the MWAA environment; None where it needs none."""
+        return self.files.get(PLUGINS)
 
     def below(self, folder: str) -> dict[str, bytes]:
         """The files below a folder of the package (`mwaa/dags/`), by their path in that folder."""

@@ -35,7 +35,7 @@ def denied_is_final() -> Iterator[None]:
     except Exception as error:
         if not is_denied(error):
             raise
-        from airflow.sdk.exceptions import AirflowFailException
+        from plugins.operators.airflow_sdk import AirflowFailException
 
         raise AirflowFailException(f"{error} (see docs/aws.md for what each role may do)") from error
 

@@ -7,8 +7,8 @@ from airflow.providers.amazon.aws.operators.sagemaker import (
     SageMakerProcessingOperator,
     SageMakerTrainingOperator,
 )
-from airflow.providers.common.compat.sdk import AirflowException
 
+from plugins.operators.airflow_sdk import AirflowException
 from plugins.operators.denied import FailsAtOnce
 
 if TYPE_CHECKING:

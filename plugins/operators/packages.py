@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
-
 from include.serving import model_packages
+from plugins.operators.airflow_sdk import AirflowFailException
 
 if TYPE_CHECKING:
     from include.settings import Settings

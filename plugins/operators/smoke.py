@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from plugins.operators.airflow_sdk import AirflowFailException
 
 if TYPE_CHECKING:
     import httpx

@@ -14,6 +14,7 @@ from tests.localaws.conftest import LocalAws, localaws  # noqa: F401 (a fixture)
 from tests.localaws.sagemaker_requests import (
     end_of_processing,
     make_bucket,
+    need_mount_namespaces,
     processing_request,
     training_request,
     wait_until,
@@ -40,6 +41,7 @@ def aws(localaws: LocalAws) -> Iterator[LocalAws]:  # noqa: F811
 
 def operator_of(aws: LocalAws, kind: str, name: str, **options: Any) -> Any:
     if kind == "Training":
+        need_mount_namespaces()
         return TrainingJobOperator(config=training_request(name, aws, FAIL), print_log=False, **OPTIONS, **options)
     return ProcessingJobOperator(config=processing_request(name, FAIL), **OPTIONS, **options)
 

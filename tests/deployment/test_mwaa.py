@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from include.deploy.stack import StackResult
+from include.deploy.stack import StackFailed, StackResult
 from include.settings import Settings
 from infra.deployment import mwaa as module
 from infra.deployment.airflow_transport import AirflowAnswer, AirflowRefused, AirflowTransport, AirflowUnreachable
@@ -277,3 +277,12 @@ def test_starting_makes_the_environment_of_the_files_given(
     assert done.outputs["WebserverUrl"] == "https://u"
     versions = {"RequirementsVersion": "r1", "StartupScriptVersion": "s1", "PluginsVersion": ""}
     assert deployed == [("mwaa", versions | {"Running": "true"})]
+
+
+def test_what_was_never_deployed_is_not_started_without_its_files(deployed: list[tuple[str, dict[str, str]]]) -> None:
+    cloudformation = boto3.client("cloudformation", **KEYS)
+    with Stubber(cloudformation) as stubber:
+        stubber.add_client_error("describe_stacks", "ValidationError", "Stack does not exist")
+        with pytest.raises(StackFailed, match="make deploy"):
+            start_environment(lambda _: cloudformation, SETTINGS)
+    assert deployed == []

@@ -90,7 +90,7 @@ class OfflineStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.s3.get_object(Bucket="lake", Key=item["Key"])["Body"].read())
         preprocess(inputs, output, as_of, "v1")
-        return {path.name: path.read_bytes() for path in output.iterdir()}
+        return {f"{path.relative_to(output)}": path.read_bytes() for path in output.rglob("*.*")}
 
 
 def wait_until(condition: Any) -> None:
@@ -113,6 +113,8 @@ def test_two_datasets_as_of_one_moment_are_the_same_to_the_byte_though_rows_arri
     later = store.put("ccc", load_7d=999.0)
     wait_until(lambda: is_complete(later, DELAY_S + 2, datetime.now(UTC)))
     second = store.dataset("second", as_of)
-    assert {"train.csv", "manifest.json"} <= first.keys()
+    assert {"train/part-0000.csv", "manifest.json"} <= first.keys()
     assert [name for name in first if first[name] != second[name]] == []
-    assert hasty["train.csv"] != first["train.csv"], "the first object to arrive is not all that was put"
+    assert hasty["train/part-0000.csv"] != first["train/part-0000.csv"], (
+        "the first object to arrive is not all that was put"
+    )

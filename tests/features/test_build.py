@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.forecast_bench import tables_of
+from benchmarks.plain_features import plain_features
 from include.features.build import build_features
 from include.features.schema import COLUMNS, NAMES
 from tests.features.conftest import random_frames
@@ -29,6 +31,38 @@ def test_a_row_knows_nothing_of_later_days(seed, cut):
     then = build_features(tables.until(day))
     assert then.iloc[-1]["event_time"] == f"{day:%Y-%m-%d}T00:00:00Z"
     pd.testing.assert_frame_equal(then, whole.iloc[: len(then)], check_exact=True)
+
+
+IN_ANOTHER_ORDER = ["reading_mean_30d_gap", "reading_mean_90d_gap", "reading_mean_all_gap", "reading_volatility"]
+"""Means that plain pandas sums up in another order, so that the last digits may differ."""
+
+
+def assert_same_as_plain_pandas(tables):
+    rows, plain = build_features(tables), plain_features(tables)
+    exact = rows.columns.drop(IN_ANOTHER_ORDER)
+    pd.testing.assert_frame_equal(rows[exact], plain[exact], check_exact=True)
+    pd.testing.assert_frame_equal(rows, plain, check_exact=False, rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), length_days=st.integers(60, 400), again=st.floats(0, 1))
+def test_features_are_those_of_plain_pandas(seed, length_days, again):
+    """The same numbers as rolling windows and merges give, on days with several activities too."""
+    tables = random_frames(seed, length_days)
+    more = tables.activities.sample(frac=again, random_state=seed)
+    more = more.assign(activity_id=[f"again-{number}" for number in range(len(more))])
+    activities = pd.concat([tables.activities, more.assign(training_load=more["training_load"] * 1.37)])
+    assert_same_as_plain_pandas(type(tables)(activities, tables.days, tables.vo2max))
+
+
+def test_features_of_synthetic_athletes_are_those_of_plain_pandas():
+    for _, tables in tables_of("synthetic:athletes=3,years=2"):
+        assert_same_as_plain_pandas(tables)
+
+
+def test_an_activity_without_a_day_counts_for_no_day(make):
+    runs = [run(day) for day in pd.date_range("2024-01-01", periods=20)]
+    pd.testing.assert_frame_equal(build_features(make([*runs, run(None, 900.0)])), build_features(make(runs)))
 
 
 def test_rows_run_from_the_first_activity_to_the_last_day_of_data(make):

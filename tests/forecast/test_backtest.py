@@ -127,7 +127,7 @@ def test_banister_uses_the_load_ahead_only_when_it_is_told(rows):
 
 def test_a_long_file_is_thinned_evenly(rows, tmp_path):
     write_dataset(make_dataset(rows, choose_cuts(rows)), tmp_path, {})
-    whole, thin = read_rows(tmp_path / "train.csv"), read_rows(tmp_path / "train.csv", 1000)
+    whole, thin = read_rows(tmp_path / "train"), read_rows(tmp_path / "train", 1000)
     step = -(-len(whole) // 1000)
     assert step > 1
     assert (thin.change == whole.change[::step]).all()

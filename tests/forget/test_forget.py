@@ -89,8 +89,9 @@ class World:
         folder.mkdir()
         folds = {name: rows(athletes) for name in ("train", "calibration", "test")}
         write_dataset(Dataset(folds, None, ()), folder, {"dataset_version": version, "athletes": list(athletes)})
-        for path in sorted(folder.iterdir()):
-            self.put(f"{lake.dataset_prefix(version)}{path.name}", path.read_bytes(), "text/csv")
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = path.relative_to(folder).as_posix()
+            self.put(f"{lake.dataset_prefix(version)}{name}", path.read_bytes(), "text/csv")
 
     def _fill_report(self, version: str, athletes: tuple[str, ...]) -> None:
         cases = [{"athlete": athlete, "crps": 1.0} for athlete in athletes]
@@ -269,14 +270,16 @@ def test_nobody_fetches_or_reads_the_athlete_any_more(world: World, after: dict[
 def test_a_dataset_version_stays_whole_without_the_rows_of_the_athlete(
     world: World, after: dict[tuple[str, str], bytes | None], tmp_path: Path
 ) -> None:
-    for name in ("manifest.json", "train.csv", "calibration.csv", "test.csv"):
+    files = [f"{fold}/part-0000.csv" for fold in ("train", "calibration", "test")]
+    for name in ("manifest.json", "parts/part-0000.json", *files):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(world.read(f"datasets/version=v1/{name}"))
     manifest = read_manifest(tmp_path)  # which checks every file against its digest
     assert manifest["athletes"] == ["ann2", "bob"]
-    assert manifest["files"]["train.csv"]["rows"] == 6
-    assert manifest["files"]["train.csv"]["athletes"] == {"ann2": 3, "bob": 3}
+    assert manifest["files"]["train/part-0000.csv"]["rows"] == 6
+    assert manifest["files"]["train/part-0000.csv"]["athletes"] == {"ann2": 3, "bob": 3}
     assert "were erased" in manifest["notes"][-1]
-    kept, made = read_rows(tmp_path / "train.csv"), rows(ATHLETES)
+    kept, made = read_rows(tmp_path / "train"), rows(ATHLETES)
     assert kept.change.tolist() == made.change[3:].tolist()
 
 
@@ -372,8 +375,10 @@ def test_stopped_after_any_write_it_is_finished_by_running_it_again(
         assert key.endswith(".parquet") or b'"bob"' not in (body or b""), key
     assert {row["athlete_id"] for row in world.offline()} == {"ann2"}
     assert json.loads(world.read("datasets/version=v1/manifest.json"))["athletes"] == ["ann2"]
-    train = world.read("datasets/version=v1/train.csv")
-    digest = json.loads(world.read("datasets/version=v1/manifest.json"))["files"]["train.csv"]["sha256"]
+    train = world.read("datasets/version=v1/train/part-0000.csv")
+    part = json.loads(world.read("datasets/version=v1/parts/part-0000.json"))
+    assert part["athletes"] == ["ann2"]
+    digest = part["files"]["train/part-0000.csv"]["sha256"]
     assert hashlib.sha256(train).hexdigest() == digest
 
 

@@ -36,13 +36,18 @@ class Chain:
         self.archive = folder / "input/model/model.tar.gz"
         self.input = folder / "input"
         self.output = folder / "output"
+        self.channels = {name: self.dataset / name for name in ("train", "calibration")}
 
     def run(self, seed=7):
         preprocess(self.offline, self.dataset, AS_OF, "v1")
-        channels = {"train": self.dataset, "calibration": self.dataset}
-        train(channels, self.model, seed, {"dataset_version": "v1", "model_version": "m1"})
+        train(self.channels, self.model, seed, {"dataset_version": "v1", "model_version": "m1"})
         pack(self.model, self.archive)
         return evaluate(self.input, self.output, seed)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by their path in it."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_whole_chain(make_features, write_offline, tmp_path):
@@ -107,8 +112,7 @@ def test_rows_written_after_the_as_of_time_do_not_change_a_dataset(make_features
     late["write_time"] = late["api_invocation_time"] = pd.Timestamp("2026-03-01T00:00:00Z")
     late.to_parquet(offline / "late.parquet", index=False)
     preprocess(offline, tmp_path / "after", AS_OF, "v1")
-    for name in ("train.csv", "calibration.csv", "test.csv", "manifest.json"):
-        assert (tmp_path / "before" / name).read_bytes() == (tmp_path / "after" / name).read_bytes()
+    assert tree(tmp_path / "before") == tree(tmp_path / "after")
 
 
 def test_one_athlete_with_few_readings_is_still_served(make_features, write_offline, tmp_path):
@@ -135,7 +139,7 @@ def test_a_model_of_another_dataset_is_refused(make_features, write_offline, tmp
     chain.run()
     write_offline(chain.offline, make_features(athletes=3, days=400, seed=9))
     preprocess(chain.offline, chain.dataset, AS_OF, "v2")
-    with pytest.raises(JobError, match=r"trained on another (train|calibration)\.csv"):
+    with pytest.raises(JobError, match=r"trained on another (train|calibration)/part-0000\.csv"):
         evaluate(chain.input, chain.output, 7)
 
 
@@ -178,7 +182,7 @@ def test_a_leaking_dataset_fails_the_gate(make_features, write_offline, tmp_path
     manifest = json.loads((chain.dataset / "manifest.json").read_text())
     manifest["cuts"]["calibration"] = "2022-02-01"
     (chain.dataset / "manifest.json").write_text(json.dumps(manifest))
-    train({"train": chain.dataset, "calibration": chain.dataset}, chain.model, 7, {})
+    train(chain.channels, chain.model, 7, {})
     pack(chain.model, chain.archive)
     gate = evaluate(chain.input, chain.output, 7)["gate"]
     assert not gate["approved"]
@@ -211,21 +215,23 @@ def test_a_dataset_that_was_changed_is_an_error(make_features, write_offline, tm
     chain = Chain(tmp_path)
     write_offline(chain.offline, make_features(athletes=2, days=300))
     chain.run()
-    path = chain.dataset / "test.csv"
+    path = chain.dataset / "test/part-0000.csv"
     path.write_bytes(path.read_bytes() + b"\n")
-    with pytest.raises(JobError, match=r"test\.csv is not the file"):
+    with pytest.raises(JobError, match=r"test/part-0000\.csv is not the file"):
         evaluate(chain.input, chain.output, 7)
     with pytest.raises(JobError, match="no readable dataset"):
         evaluate(tmp_path, chain.output, 7)
 
 
 def test_train_needs_its_files(tmp_path):
-    with pytest.raises(JobError, match=r"train\.csv"):
-        train({"train": tmp_path, "calibration": tmp_path}, tmp_path / "model", 7, {})
-    for name in ("train", "calibration"):
-        (tmp_path / f"{name}.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(JobError, match=r"train\.csv"):
-        train({"train": tmp_path, "calibration": tmp_path}, tmp_path / "model", 7, {})
+    channels = {name: tmp_path / name for name in ("train", "calibration")}
+    with pytest.raises(JobError, match="train holds no part"):
+        train(channels, tmp_path / "model", 7, {})
+    for folder in channels.values():
+        folder.mkdir()
+        (folder / "part-0000.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(JobError, match=r"train: .*athlete_id"):
+        train(channels, tmp_path / "model", 7, {})
 
 
 def test_an_archive_cannot_leave_its_folder(tmp_path):
@@ -262,7 +268,7 @@ def test_jobs_run_as_sagemaker_runs_them(make_features, write_offline, tmp_path)
     (tmp_path / "input/config/hyperparameters.json").write_text(json.dumps(given))
     (tmp_path / "input/data").mkdir()
     for channel in ("train", "calibration"):
-        (tmp_path / "input/data" / channel).symlink_to(dataset)
+        (tmp_path / "input/data" / channel).symlink_to(dataset / channel)
     done = run_module(tmp_path, "-m", "include.jobs.train")
     assert done.returncode == 0, done.stderr
     assert re.search(r"validation:crps=([0-9\.]+);", done.stdout)

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -16,6 +17,7 @@ from tests.localaws.sagemaker_requests import (
     ROLE,
     log_lines,
     make_bucket,
+    need_mount_namespaces,
     need_network_namespaces,
     tar_gz,
     wait_until,
@@ -125,13 +127,14 @@ def test_an_endpoint_answers_from_its_artifact_and_is_gone_after_delete(
     assert answer["values"] == [2.0, 4.0]
     sagemaker.delete_endpoint(EndpointName=name)
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=FAST)
-    wait_until(lambda: not os.path.exists(f"/proc/{answer['pid']}"))
+    wait_until(lambda: not psutil.pid_exists(answer["pid"]))
     with pytest.raises(ClientError) as error:
         ask(localaws, name, [1])
     assert error.value.response["Error"]["Code"] == "ValidationError"
 
 
 def test_what_the_script_prints_is_in_the_endpoint_s_log(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     start(sagemaker, "logged", "double")
     ask(localaws, "logged", [1])
 
@@ -270,7 +273,7 @@ def test_an_update_swaps_models_and_a_failing_one_goes_back(localaws: Any, sagem
     assert ask(localaws, "moves", [1])["values"] in ([2.0], [3.0])
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="moves", WaiterConfig=FAST)
     assert ask(localaws, "moves", [1])["values"] == [3.0]
-    wait_until(lambda: not os.path.exists(f"/proc/{old}"))
+    wait_until(lambda: not psutil.pid_exists(old))
 
     sagemaker.update_endpoint(EndpointName="moves", EndpointConfigName="broken")
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="moves", WaiterConfig=FAST)

@@ -1,10 +1,10 @@
 """What a user would miss after local AWS was killed: endpoints answer again, interrupted jobs say so."""
 
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.localaws.conftest import LocalAws
@@ -17,6 +17,7 @@ from tests.localaws.sagemaker_requests import (
     end_of_training,
     log_lines,
     make_bucket,
+    need_mount_namespaces,
     processing_request,
     tar_gz,
     training_request,
@@ -67,6 +68,7 @@ def pid_in_log(server: Any, group: str) -> int:
 
 
 def test_a_kill_of_local_aws_loses_no_endpoint_and_hides_no_job(server: Any) -> None:
+    need_mount_namespaces()  # without them a job outlives a killed local AWS
     make_bucket(server)
     start_endpoint(server)
     client = server.client("sagemaker")
@@ -78,7 +80,7 @@ def test_a_kill_of_local_aws_loses_no_endpoint_and_hides_no_job(server: Any) -> 
     time.sleep(1.0)  # the state is written a moment after the change
 
     server.kill()
-    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     server.start()
 
     assert echo(server) == b"hello"
@@ -95,4 +97,4 @@ def test_a_stop_of_local_aws_ends_every_child(server: Any) -> None:
 
     server.stop()
 
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), seconds=5)
+    wait_until(lambda: not psutil.pid_exists(pid), seconds=5)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
@@ -20,6 +21,7 @@ from tests.localaws.sagemaker_requests import (
     finish_training,
     log_lines,
     make_bucket,
+    need_mount_namespaces,
     need_network_namespaces,
     training_request,
     wait_until,
@@ -63,6 +65,7 @@ def artifact(localaws: Any, job: str, name: str = "model.tar.gz") -> dict[str, b
 
 
 def test_a_training_container_finds_what_sagemaker_puts_there(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     request = training_request(
         "entrypoint",
         localaws,
@@ -133,6 +136,7 @@ def test_an_isolated_training_job_has_no_network(localaws: Any, sagemaker: Any, 
 
 
 def test_a_job_inherits_nothing_of_the_server_s_environment(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     sagemaker.create_training_job(
         **training_request("no-secrets", localaws, REPORT, channels=[channel("train", "data/a")])
     )
@@ -157,6 +161,7 @@ def test_without_a_failure_file_the_reason_is_the_exit_code_alone(localaws: Any,
 
 
 def test_the_failure_file_is_the_reason(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     script = "open('/opt/ml/output/failure', 'w').write('one athlete is not enough'); raise SystemExit(2)"
     sagemaker.create_training_job(**training_request("failure-file", localaws, script))
 
@@ -191,6 +196,7 @@ def pid_of(localaws: Any, job: str) -> int:
 
 
 def test_stop_ends_the_process_and_keeps_its_model(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     script = (
         "import os, signal, sys, time\n"
         "def leave(*_):\n    open('/opt/ml/model/partial', 'w').write('so far'); sys.exit(0)\n"
@@ -204,7 +210,7 @@ def test_stop_ends_the_process_and_keeps_its_model(localaws: Any, sagemaker: Any
     done = finish_training(localaws, "stopped")
     assert (done["TrainingJobStatus"], done["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert artifact(localaws, "stopped") == {"partial": b"so far"}
-    assert not os.path.exists(f"/proc/{pid}")
+    assert not psutil.pid_exists(pid)
     with pytest.raises(ClientError, match="is in status Stopped"):
         sagemaker.stop_training_job(TrainingJobName="stopped")
 
@@ -221,6 +227,7 @@ def test_the_time_limit_stops_the_job(localaws: Any, sagemaker: Any) -> None:
 
 
 def test_two_instances_share_the_keys_of_a_sharded_channel(localaws: Any, sagemaker: Any) -> None:
+    need_mount_namespaces()
     cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 10}
     channels = [channel("train", "data/", S3DataDistributionType="ShardedByS3Key"), channel("whole", "data/a")]
     sagemaker.create_training_job(

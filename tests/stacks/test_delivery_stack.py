@@ -139,8 +139,14 @@ def test_every_role_has_the_boundary_of_delivery() -> None:
     for name, role in roles.items():
         boundary = role["PermissionsBoundary"]["Fn::Sub"]
         assert boundary.endswith(":policy/${Project}-delivery-boundary"), name
-        trust = role["AssumeRolePolicyDocument"]["Statement"]
-        assert all(s["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}} for s in trust)
+
+
+def test_a_role_of_builds_is_for_builds_of_its_stages_alone() -> None:
+    for name, stages in {"Build": ("test", "package"), "Staging": ("staging",), "Production": ("production",)}.items():
+        (trust,) = resources("AWS::IAM::Role")[f"{name}Role"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        sources = [arn["Fn::Sub"] for arn in trust["Condition"]["ArnLike"]["aws:SourceArn"]]
+        assert [arn.rpartition("/")[2] for arn in sources] == [f"${{Project}}-Model*-{stage}" for stage in stages]
 
 
 def test_airflow_cannot_make_what_becomes_a_deployer() -> None:

@@ -10,7 +10,6 @@ import airflow
 import botocore.session
 import pytest
 import yaml
-from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 from cfnlint.helpers import REGIONS
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER as SCHEMAS
@@ -329,10 +328,22 @@ def test_the_stack_has_as_long_as_mwaa_takes(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_airflow_goes_before_all_that_its_dags_write_to() -> None:
-    assert project.DELETE_ORDER[0] == "mwaa"
-    cloudformation = botocore.session.get_session().create_client(
-        "cloudformation", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
-    )
-    with Stubber(cloudformation) as stub:
-        stub.add_client_error("describe_stacks", "ValidationError", "Stack with id garmin-forecast-mwaa does not exist")
-        assert not project.delete_stack(cloudformation, SETTINGS.stack("mwaa"))
+    order = project.DELETE_ORDER
+    written_to = {"endpoint", "serving", "ml", "features", "data", "access"}
+    assert set(order[order.index("mwaa") + 1 :]) == written_to
+
+
+def test_the_stack_is_deleted_with_as_long_as_mwaa_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts: dict[str, float] = {}
+
+    def record(_client: Any, name: str, **arguments: Any) -> bool:
+        timeouts[name.removeprefix("garmin-forecast-")] = arguments["timeout_s"]
+        return False
+
+    monkeypatch.setattr(project, "delete_stack", record)
+    for name in ("find_stack", "delete_feature_groups", "empty_bucket"):
+        monkeypatch.setattr(project, name, Mock())
+    monkeypatch.setattr(project, "leftovers", Mock())
+    project.delete(Mock(), SETTINGS)
+    assert timeouts["mwaa"] > 3600
+    assert timeouts["serving"] == 1800

@@ -11,7 +11,7 @@ from infra.localaws.iam.principals import ADMINISTRATOR, Principal
 from infra.localaws.world import ACCOUNT_ID
 
 SERVICES_THAT_SAY_FOR_WHOM = frozenset(
-    ("airflow.amazonaws.com", "airflow-env.amazonaws.com", "sagemaker.amazonaws.com")
+    ("airflow.amazonaws.com", "airflow-env.amazonaws.com", "codebuild.amazonaws.com", "sagemaker.amazonaws.com")
 )
 """Services whose documentation has `aws:SourceAccount` and `aws:SourceArn` in the trust policy of their role."""
 ALLOWED = Decision(allowed=True)

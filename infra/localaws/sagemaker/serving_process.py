@@ -216,7 +216,7 @@ class ServingProcess:
         if channel is not None:
             channel.close()
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: the group holds a zombie alone
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(5)
 

@@ -31,6 +31,7 @@ from tests.localaws.sagemaker_requests import (
     end_of_processing,
     end_of_training,
     make_bucket,
+    need_mount_namespaces,
     processing_input,
     processing_output,
     processing_request,
@@ -185,6 +186,7 @@ def test_an_arn_that_is_no_roles_is_refused_by_its_form(
 
 
 def test_a_training_job_calls_aws_as_its_role(aws: LocalAws) -> None:
+    need_mount_namespaces()
     script = WHO_AM_I.format(file="failure", exit_code=1)
     role = aws.make_role("trainer")
     request = training_request("who-trains", aws, script, RoleArn=role, Environment={"PYTHONPATH": SDK_FOLDER})
