@@ -14,11 +14,12 @@ DEPLOYMENT = $(AIRFLOW)/python -m infra.deployment
 # Only a SOURCE that was asked for: without one an environment keeps its own.
 SOURCE_GIVEN = $(if $(filter command environment,$(origin SOURCE)),--source "$(SOURCE)")
 
-.DEFAULT_GOAL := help
 # What is not given here .env may say.
 COMPOSE_VARIABLES = $(foreach name,SOURCE DATA AIRFLOW_PORT AWS_PORT,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)="$($(name))"))
 
-.PHONY: help compose compose-down compose-test environments run deploy undeploy start stop status garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
+.DEFAULT_GOAL := help
+.PHONY: help environments run compose compose-down compose-test deploy undeploy start stop status garmin-login package publish \
+	test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +29,12 @@ environments:
 
 run: environments ## everything on this laptop: local AWS, Airflow, athletes, forecast (SOURCE=export:PATH.zip, folder:PATH, …)
 	@$(AIRFLOW)/python -m infra.laptop run --source "$(SOURCE)" --state "$(STATE)" $(OPTIONS)
+
+compose:         ## everything in containers: checks Docker first, then `docker compose up` (SOURCE=…, DATA=FOLDER is /data)
+	@$(COMPOSE_VARIABLES) python3 infra/compose/preflight.py up
+
+compose-down:    ## end the containers; their data stays (OPTIONS=--volumes deletes it)
+	@python3 infra/compose/preflight.py down $(OPTIONS)
 
 deploy: environments ## the package to an environment, with a plan first: ENV=local, or infra/environments/NAME.toml (OPTIONS=--yes)
 	@$(DEPLOYMENT) deploy --environment "$(ENV)" --state "$(STATE)" $(SOURCE_GIVEN) $(OPTIONS)
@@ -43,12 +50,6 @@ stop: environments ## stop an environment (ENV=local: all that `make deploy` kee
 
 status: environments ## what of an environment is there
 	@$(DEPLOYMENT) status --environment "$(ENV)" --state "$(STATE)" $(OPTIONS)
-
-compose:         ## everything in containers: checks Docker first, then `docker compose up` (SOURCE=…, DATA=FOLDER is /data)
-	@$(COMPOSE_VARIABLES) python3 infra/compose/preflight.py up
-
-compose-down:    ## end the containers; their data stays (OPTIONS=--volumes deletes it)
-	@python3 infra/compose/preflight.py down $(OPTIONS)
 
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)

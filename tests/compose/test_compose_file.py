@@ -44,7 +44,7 @@ for tag in ("!reset", "!override"):
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_text(), _Loader)  # noqa: S506 - a safe loader
+    return yaml.load(path.read_text(), _Loader)
 
 
 COMPOSE = _read(MAIN)

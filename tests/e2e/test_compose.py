@@ -7,7 +7,6 @@ is version 15 from Debian, standing in for the image postgres:16 (tests/compose/
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
