@@ -68,4 +68,3 @@ def sign_of_life_problem(job_type: str, connect: Callable[[], Any] | None = None
     if age_s is None:
         return "has not begun"
     return "" if age_s < ALIVE_S else f"gave no sign of life for {age_s:.0f} s"
-

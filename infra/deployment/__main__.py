@@ -135,7 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     deploy = parser.add_argument_group("deploy")
     deploy.add_argument(
-        "--package", type=Path, metavar="DIR", help="deploy this package as it is (default: build dist/ anew)"
+        "--package",
+        type=Path,
+        metavar="DIR",
+        help="deploy this package as it is (default: build dist/ anew); so goes one with wheels",
     )
     deploy.add_argument(
         "--only-access", action="store_true", help="deploy the roles alone: the part of an administrator of the account"

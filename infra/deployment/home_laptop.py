@@ -1,6 +1,7 @@
 """The laptop as home: local AWS and Airflow in the background, Airflow on a copy of the package's DAGs folder."""
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from infra.deployment.environment import Environment
 from infra.deployment.failure import NotDeployed
 from infra.deployment.home import Home, adopt, dags_of, write_startup_script
 from infra.deployment.upload import sync_folder
-from infra.laptop import airflow_home, background, ports
+from infra.laptop import airflow_home, background, machine, ports
 from infra.laptop.options import Options
 from infra.laptop.supervisor import end_leftovers
 from infra.package import Package
@@ -57,6 +58,8 @@ class LaptopHome(Home):
             self._lay_out(package)
         if running is None:
             say("starting local AWS" + (", which a plan asks, and Airflow beside it" if package else ""))
+            if package and (lacking := machine.shortcoming(sys.platform, machine.can_isolate())):
+                say(lacking)
             background.start(self._options, with_airflow=package is not None)
             self._started_here = True
         self._adopt()

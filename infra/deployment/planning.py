@@ -155,7 +155,7 @@ class Planner:
             upload.REQUIREMENTS_KEY: self.package.requirements,
             upload.STARTUP_KEY: self.package.startup_script(self.home.environment.name),
         }
-        plugins = self.package.files.get("mwaa/plugins.zip")
+        plugins = self.package.plugins
         return files | ({upload.PLUGINS_KEY: plugins} if plugins is not None else {})
 
     def file_versions(self, clients: Clients, *, may_upload: bool) -> dict[str, str]:
