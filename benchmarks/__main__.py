@@ -9,6 +9,7 @@ from benchmarks import (
     account_export,
     backfill,
     chain,
+    compose,
     dag_import,
     features_scale,
     local_aws,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("clone_to_forecast_s",): chain.measure_clone,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,
+    ("compose_healthy_s",): compose.measure,
 }
 NAMES = [name for names in BENCHMARKS for name in names]
 

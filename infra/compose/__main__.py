@@ -10,6 +10,7 @@ provision        deploy the stacks, load the athletes and wait for the first for
 import argparse
 import sys
 
+from infra.compose.database import DatabaseAway
 from infra.compose.place import CannotStart
 
 COMMANDS = ("secrets", "init", "run", "health", "provision")
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         return _run(options.command, options.rest)
-    except CannotStart as error:
+    except (CannotStart, DatabaseAway) as error:
         print(error, file=sys.stderr)
         return 1
 

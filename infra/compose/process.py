@@ -18,7 +18,7 @@ def replace_with(command: list[str]) -> NoReturn:
         raise CannotStart("run what? For example: run airflow scheduler")
     made = environment(os.environ, secret_files.read(), secret_files.database_password())
     try:
-        os.execvpe(command[0], command, made)
+        os.execvpe(command[0], command, made)  # noqa: S606 - no shell is wanted
     except OSError as error:
         raise CannotStart(f"{command[0]} cannot be run: {error.strerror}") from error
 

@@ -145,7 +145,9 @@ class Application:
             return True
         host = environ.get("HTTP_HOST", "localhost").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        return name in ("127.0.0.1", "localhost", "[::1]", "", *names) or name.endswith((".localhost", ".amazonaws.com"))
+        return name in ("127.0.0.1", "localhost", "[::1]", "", *names) or name.endswith(
+            (".localhost", ".amazonaws.com")
+        )
 
     def _health(self, start_response: StartResponse) -> Iterable[bytes]:
         health = {

@@ -171,7 +171,13 @@ class Containers:
 
     def _run(self, *command: str, limit_s: float = COMMAND_LIMIT_S) -> str:
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False, timeout=limit_s
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit_s,
         )
         assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout

@@ -42,7 +42,11 @@ def engine() -> Iterator[Engine]:
         yield Engine(_client(Path(running)))
         return
     own = dict(os.environ)
-    if shutil.which("docker") and _succeeds("docker", "compose", "version", env=own) and _succeeds("docker", "info", env=own):
+    if (
+        shutil.which("docker")
+        and _succeeds("docker", "compose", "version", env=own)
+        and _succeeds("docker", "info", env=own)
+    ):
         yield Engine(own)
         return
     if not STARTER.is_file():
@@ -66,7 +70,9 @@ def _start(folder: Path) -> Engine:
     except subprocess.TimeoutExpired:
         raise NoEngine(f"a Docker engine did not start within {START_LIMIT_S} s") from None
     if done.returncode != 0:
-        raise NoEngine(f"a Docker engine does not start: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+        raise NoEngine(
+            f"a Docker engine does not start: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}"
+        )
     client = _client(folder)
     build = ["docker", "build", "--quiet", "--tag", POSTGRES_IMAGE, str(ROOT / "tests/compose/postgres")]
     subprocess.run(build, env=client, capture_output=True, check=True, timeout=BUILD_LIMIT_S)

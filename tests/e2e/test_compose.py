@@ -7,7 +7,6 @@ is version 15 from Debian, standing in for the image postgres:16 (tests/compose/
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -84,7 +83,9 @@ def test_nothing_is_reached_from_other_machines(deployment: Deployment) -> None:
 def test_nobody_is_root_and_no_container_writes_into_its_image(deployment: Deployment) -> None:
     for service in LASTING:
         assert int(deployment.containers.execute(service, "id", "-u")) > 0, service
-        assert "No" in deployment.containers.execute(service, "sh", "-c", "touch /opt/x 2>/dev/null || echo No"), service
+        assert "No" in deployment.containers.execute(service, "sh", "-c", "touch /opt/x 2>/dev/null || echo No"), (
+            service
+        )
 
 
 def test_tasks_act_under_their_role_and_what_runs_no_tasks_cannot(deployment: Deployment) -> None:
@@ -92,7 +93,7 @@ def test_tasks_act_under_their_role_and_what_runs_no_tasks_cannot(deployment: De
     arn = deployment.containers.execute("airflow-scheduler", "python3", "-c", who)
     assert arn.split("/")[1] == "garmin-forecast-tasks"
     reach = "import socket; socket.create_connection(('169.254.170.2', 4566), 3)"
-    refused = f"python3 -c \"{reach}\" 2>/dev/null || echo refused"
+    refused = f'python3 -c "{reach}" 2>/dev/null || echo refused'
     for service in ("airflow-api-server", "airflow-dag-processor"):
         assert deployment.containers.execute(service, "sh", "-c", refused) == "refused"
 
