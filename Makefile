@@ -6,12 +6,20 @@ export PYTHONPATH := $(CURDIR)
 SOURCE ?= synthetic
 STATE ?= .local
 OPTIONS ?=
+# POSIX shells know a variable ENV of their own: only `make … ENV=NAME` names an environment.
+ifneq ($(origin ENV),command line)
+ENV := local
+endif
+DEPLOYMENT = $(AIRFLOW)/python -m infra.deployment
+# Only a SOURCE that was asked for: without one an environment keeps its own.
+SOURCE_GIVEN = $(if $(filter command environment,$(origin SOURCE)),--source "$(SOURCE)")
 
-.DEFAULT_GOAL := help
 # What is not given here .env may say.
 COMPOSE_VARIABLES = $(foreach name,SOURCE DATA AIRFLOW_PORT AWS_PORT,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)="$($(name))"))
 
-.PHONY: help compose compose-down compose-test environments run stop garmin-login package publish test e2e faults lint format bench bench-forecast lock clean
+.DEFAULT_GOAL := help
+.PHONY: help environments run compose compose-down compose-test deploy undeploy start stop status garmin-login package publish \
+	test e2e faults lint format bench bench-forecast lock clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +36,20 @@ compose:         ## everything in containers: checks Docker first, then `docker 
 compose-down:    ## end the containers; their data stays (OPTIONS=--volumes deletes it)
 	@python3 infra/compose/preflight.py down $(OPTIONS)
 
-stop: environments ## end what a `make run` left behind
-	@$(AIRFLOW)/python -m infra.laptop stop --state "$(STATE)"
+deploy: environments ## the package to an environment, with a plan first: ENV=local, or infra/environments/NAME.toml (OPTIONS=--yes)
+	@$(DEPLOYMENT) deploy --environment "$(ENV)" --state "$(STATE)" $(SOURCE_GIVEN) $(OPTIONS)
+
+undeploy: environments ## take an environment away; its history stays unless OPTIONS=--with-data
+	@$(DEPLOYMENT) undeploy --environment "$(ENV)" --state "$(STATE)" $(OPTIONS)
+
+start: environments ## start the Airflow of an environment again
+	@$(DEPLOYMENT) start --environment "$(ENV)" --state "$(STATE)" $(OPTIONS)
+
+stop: environments ## stop an environment (ENV=local: all that `make deploy` keeps running and a `make run` left behind)
+	@$(DEPLOYMENT) stop --environment "$(ENV)" --state "$(STATE)" $(OPTIONS)
+
+status: environments ## what of an environment is there
+	@$(DEPLOYMENT) status --environment "$(ENV)" --state "$(STATE)" $(OPTIONS)
 
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)

@@ -13,7 +13,8 @@ from pathlib import Path
 from benchmarks.account_export import export_of_years
 from benchmarks.local_aws import free_port
 from benchmarks.results import Result
-from infra.laptop.airflow_api import AirflowApi
+from infra.deployment.airflow_api import AirflowApi
+from infra.deployment.airflow_http import airflow_at
 
 ROOT = Path(__file__).parents[1]
 YEARS = 10
@@ -63,7 +64,7 @@ def _deployment(state: Path) -> Iterator[AirflowApi]:
                 break
         else:
             raise RuntimeError(f"no forecast:\n{''.join(told[-30:])}")
-        yield AirflowApi(f"http://127.0.0.1:{port}")
+        yield airflow_at(f"http://127.0.0.1:{port}")
     finally:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(120)

@@ -21,7 +21,7 @@ READY = "Ready after"
 LIMIT_S = 1200
 
 
-def _until_ready(command: Sequence[str], folder: Path) -> float:
+def until_ready(command: Sequence[str], folder: Path) -> float:
     """Seconds from the command to the line that says that forecasts answer; the command is interrupted then."""
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -46,7 +46,7 @@ def _until_ready(command: Sequence[str], folder: Path) -> float:
     return seconds
 
 
-def _run_command(state: Path) -> list[str]:
+def run_command(state: Path) -> list[str]:
     ports = ["--port-airflow", str(free_port()), "--port-aws", str(free_port())]
     return [sys.executable, "-m", "infra.laptop", "run", "--state", str(state), *ports]
 
@@ -88,8 +88,8 @@ def measure_run(work: Path) -> list[Result]:
     """12 synthetic athletes × 3 years to the first forecast, then a second run on the kept state."""
     state = work / "state"
     shutil.rmtree(state, ignore_errors=True)
-    first = _until_ready(_run_command(state), ROOT)
-    again = _until_ready(_run_command(state), ROOT)
+    first = until_ready(run_command(state), ROOT)
+    again = until_ready(run_command(state), ROOT)
     versus = f"{airflow_standalone_s(work):.0f} s: `airflow standalone` until healthy (no data, no model)"
     return [
         Result("run_to_forecast_s", first, "s", 90.0, versus),
@@ -121,7 +121,7 @@ def measure_clone(work: Path) -> list[Result]:
     shutil.rmtree(clone, ignore_errors=True)
     ports = f"--port-airflow {free_port()} --port-aws {free_port()}"
     script = f"git clone --quiet {ROOT} {clone} && cd {clone} && exec make run OPTIONS='{ports}'"
-    seconds = _until_ready(["sh", "-c", script], work)
+    seconds = until_ready(["sh", "-c", script], work)
     versus = f"{_pip_install_s(work):.0f} s: pip install of the same two locks alone"
     shutil.rmtree(clone)
     return [Result("clone_to_forecast_s", seconds, "s", 300.0, versus)]
@@ -143,7 +143,7 @@ def deployed_state(work: Path) -> Path:
     """A copy of local AWS's state with a deployed forecaster; made by a run when there is none."""
     kept = work / "state" / "aws"
     if not kept.exists():
-        _until_ready(_run_command(work / "state"), ROOT)
+        until_ready(run_command(work / "state"), ROOT)
     copy = work / "deployed"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(kept, copy, ignore=shutil.ignore_patterns("work", "lock"))

@@ -5,6 +5,8 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,11 +19,15 @@ from include.deploy.forget import NotErased
 from include.deploy.stack import StackFailed
 from include.deploy.versions import NotDeleted
 from include.garmin.document import SourceError
-from include.settings import Settings, settings
+from include.settings import Settings, names_local_aws, settings
+from infra.deployment.checks import run_checks
+from infra.deployment.environment import Environment, UnknownEnvironment, read_environment
+from infra.deployment.findings import Place
 from infra.forget import NotConfirmed, forget
+from infra.package import DIST
 
 STEPS = ("access", "data", "features", "ml", "release", "serving")
-"""The order of `all`."""
+"""The order of `all`. Airflow on Amazon MWAA is a step of its own: it costs by the hour, and local AWS has none."""
 
 
 class WrongAccount(Exception):
@@ -33,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if "forget" in options.steps and (options.steps != ["forget"] or not options.athlete):
         _parser().error("forget goes alone, and wants --athlete ID")
+    if "check" in options.steps:
+        if options.steps != ["check"]:
+            _parser().error("check goes alone")
+        return check(options.environment, options.package)
     steps = list(STEPS) if "all" in options.steps else options.steps
     where = os.environ.get("AWS_ENDPOINT_URL", "AWS")
     started = time.monotonic()
@@ -53,6 +63,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(f"{', '.join(steps)}: done in {time.monotonic() - started:.0f} s on {where}")
     return 0
+
+
+def check(name: str | None, package: Path = DIST) -> int:
+    """Print what would stop a deployment, a line each; 1 where anything would.
+
+    Args:
+        name: of the environment file; without one, what the settings of this process name is checked.
+        package: the folder of `make package`.
+    """
+    try:
+        environment = read_environment(name) if name else None
+        wanted = _settings_of(environment) if environment else settings()
+    except (UnknownEnvironment, ValueError) as error:
+        print(f"check: {error}", file=sys.stderr)
+        return 1
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    is_local = bool(endpoint) and names_local_aws(endpoint)
+    if environment and (environment.home == "mwaa") == is_local:
+        remedy = "unset AWS_ENDPOINT_URL" if is_local else "set AWS_ENDPOINT_URL to the address of local AWS"
+        print(f'check: {environment.name} has home = "{environment.home}": {remedy}', file=sys.stderr)
+        return 1
+
+    def clients(service: str) -> Any:
+        return _client_of(service, wanted)
+
+    findings = run_checks(Place(clients, wanted, environment, is_local, package, datetime.now(UTC)))
+    for finding in findings:
+        print(finding.line)
+    blockers = sum(finding.verdict == "blocker" for finding in findings)
+    print(f"{len(findings)} findings, {blockers} would stop a deployment")
+    return 1 if blockers else 0
+
+
+def _settings_of(environment: Environment) -> Settings:
+    """The settings that the processes of an environment have."""
+    own = {"project": environment.project, "account_id": environment.account_id, "region": environment.region}
+    return Settings.model_validate(own | environment.settings)
 
 
 def check_place(settings: Settings, steps: Sequence[str]) -> None:
@@ -90,8 +137,12 @@ def _run(step: str, overrides: dict[str, str], options: argparse.Namespace) -> N
 
 
 def _client(service: str) -> Any:
-    made = boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
-    return expect_bucket_owner(made, settings().account_id)
+    return _client_of(service, settings())
+
+
+def _client_of(service: str, wanted: Settings) -> Any:
+    made = boto3.client(service, region_name=wanted.region)  # type: ignore[call-overload]
+    return expect_bucket_owner(made, wanted.account_id)
 
 
 def _name_and_value(text: str) -> tuple[str, str]:
@@ -113,12 +164,13 @@ def _parser() -> argparse.ArgumentParser:
         "steps",
         nargs="+",
         metavar="STEP",
-        choices=[*STEPS, "all", "delivery", "delete", "prune-features", "forget"],
+        choices=[*STEPS, "all", "mwaa", "delivery", "check", "delete", "prune-features", "forget"],
         help="access (roles; by an administrator of the account), data, features, ml, release (build and upload the "
-        "code), serving; all of these in this order; delivery: the repositories and pipelines of docs/delivery.md; "
-        "delete: every stack but access and data, with all model packages, feature groups and logs of jobs; "
-        "prune-features, which deletes the feature groups of older schema versions; "
-        "or forget (erase one athlete everywhere)",
+        "code), serving; all of these in this order; mwaa (Airflow on Amazon MWAA, 20 to 30 minutes; `make deploy` "
+        "uploads its DAGs as well); delivery: the repositories and pipelines of docs/delivery.md; check, which names "
+        "what would stop a deployment and changes nothing; delete: every stack but access and data, with all model "
+        "packages, feature groups and logs of jobs; prune-features, which deletes the feature groups of older schema "
+        "versions; or forget (erase one athlete everywhere)",
     )
     parser.add_argument(
         "--parameter",
@@ -126,6 +178,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="a stack parameter besides those of the settings, e.g. EndpointMode=serverless; later deploys keep it",
+    )
+    parser.add_argument(
+        "--environment", metavar="NAME", help="what `check` checks: infra/environments/NAME.toml (the settings' place)"
+    )
+    parser.add_argument(
+        "--package", type=Path, default=DIST, metavar="FOLDER", help="of `make package`, for `check` (%(default)s)"
     )
     parser.add_argument("--athlete", metavar="ID", help="whom `forget` erases; it shows what there is, and asks")
     parser.add_argument("--yes", action="store_true", help="let `forget` erase without asking")

@@ -17,14 +17,28 @@ from include.settings import Settings, names_local_aws
 FROM_CHECKOUT = ("access", "data", "features", "ml")
 """Stacks that need no release, in the order of their creation; `serving` follows, `endpoint` is the start Lambda's."""
 DELIVERY = "delivery"
-"""The repositories and pipelines: a stack of AWS alone, made by a role of its own."""
-DELETE_ORDER = (DELIVERY, "endpoint", "serving", "ml", "features", "data", "access")
+"""The repositories and pipelines, made by a role of its own."""
+ON_AWS_ALONE = {
+    "mwaa": "local AWS has no Amazon MWAA and no networks, and Airflow runs beside it (make run, docker compose up)",
+    DELIVERY: "local AWS has no repositories and pipelines",
+}
+"""Stacks whose services local AWS does not have; they come from the checkout as well."""
+DELETE_ORDER = (DELIVERY, "mwaa", "endpoint", "serving", "ml", "features", "data", "access")
+"""Pipelines and Airflow go first: what still runs would write into what is taken away, or deploy it again."""
 WITH_ROLES_OF_THEIR_OWN = ("access", "endpoint")
 """`access` makes the role that makes the others; `endpoint` was made by the role of the start Lambda."""
 
 
+SLOW_STACK_TIMEOUT_S = 7200.0
+"""MWAA makes an environment in 20 to 30 minutes, and tries for longer before it gives up."""
+TIMEOUT_S = 1800.0
+
 Clients = Callable[[str], Any]
 """Makes the boto3 client of a service, by its name."""
+
+
+class OnAwsAlone(ValueError):
+    """A stack was asked for that local AWS cannot hold."""
 
 
 class BucketNotEmptied(Exception):
@@ -39,13 +53,12 @@ def stack_parameters(settings: Settings, name: str, release: str | None = None) 
     Raises:
         ValueError: no such stack, `serving` without a release, or `ml` in a region without the XGBoost image.
     """
-    if name == "data":
-        return {"BucketName": settings.bucket}
-    if name == DELIVERY:
-        return {"Project": settings.project}
     common = {"Project": settings.project, "BucketName": settings.bucket}
+    plain = {"data": {"BucketName": settings.bucket}, DELIVERY: {"Project": settings.project}, "mwaa": common}
+    if name in plain:
+        return plain[name]
     if name == "access":
-        return common | {"ImageAccount": image_account(settings.region)}
+        return common | {"ImageAccount": image_account(settings.region), "AirflowBucketName": settings.bucket}
     if name == "ml":
         in_vpc = "true" if settings.job_subnets else "false"
         return common | {"ImageAccount": image_account(settings.region), "JobsInVpc": in_vpc}
@@ -90,17 +103,18 @@ def deploy(
     root: Path = ROOT,
     sleep: Sleep = time.sleep,
 ) -> StackResult:
-    """Deploy stack `name`: `access`, `data`, `features` and `ml` as checked out, `serving` as released.
+    """Deploy stack `name`: `access`, `data`, `features`, `ml` and `mwaa` as checked out, `serving` as released.
 
     CloudFormation makes the resources by the role of the stack `access`, which is itself made with the caller's rights.
 
     Raises:
         StackFailed: CloudFormation refused or failed.
-        ValueError: no such stack, nothing is released yet, or `delivery` is asked of local AWS.
+        OnAwsAlone: the stack needs a service that local AWS does not have.
+        ValueError: no such stack, or nothing is released yet.
     """
-    if name == DELIVERY and names_local_aws(clients("cloudformation").meta.endpoint_url):
-        raise ValueError("the stack delivery is for AWS: local AWS has no repositories and pipelines")
-    body = stack_template(name, root) if name in (*FROM_CHECKOUT, DELIVERY) else None
+    if name in ON_AWS_ALONE and names_local_aws(clients("cloudformation").meta.endpoint_url):
+        raise OnAwsAlone(f"the stack {name} is for AWS: {ON_AWS_ALONE[name]}")
+    body = stack_template(name, root) if name in (*FROM_CHECKOUT, *ON_AWS_ALONE) else None
     version = None if body else current_release(clients("s3"), settings.bucket)
     parameters = stack_parameters(settings, name, version)
     if name == "features":
@@ -115,6 +129,7 @@ def deploy(
             role_arn=service_role_arn(settings, name),
             tags=stack_tags(settings, name),
             on_progress=on_progress,
+            timeout_s=SLOW_STACK_TIMEOUT_S if name == "mwaa" else TIMEOUT_S,
             sleep=sleep,
         )
     except StackFailed as failure:
@@ -122,11 +137,16 @@ def deploy(
             raise
         remedy = "an administrator of the account makes that role: python -m infra.deploy access"
         raise StackFailed(f"{failure}; {remedy}") from failure
+    finish(clients, settings, name, done)
+    return done
+
+
+def finish(clients: Clients, settings: Settings, name: str, done: StackResult) -> None:
+    """What a deployed stack needs beside its resources; safe to do again."""
     if name == "ml" and settings.job_log_retention_days is not None:
         leftovers.keep_job_logs(clients("logs"), settings.job_log_retention_days)
     if name == "serving":
         api_keys.seed(clients("s3"), settings.bucket, done.outputs["ApiKeyId"])
-    return done
 
 
 def service_role_arn(settings: Settings, name: str) -> str | None:
@@ -196,6 +216,7 @@ def delete(
             settings.stack(name),
             role_arn=service_role_arn(settings, name) if has_role else None,
             on_progress=on_progress,
+            timeout_s=SLOW_STACK_TIMEOUT_S if name == "mwaa" else TIMEOUT_S,
             sleep=sleep,
         ):
             deleted.append(name)
@@ -203,6 +224,17 @@ def delete(
             delete_feature_groups(clients("sagemaker"), settings.project, on_progress=report, sleep=sleep)
             leftovers.delete_job_logs(clients("logs"), settings.project, report)
     return deleted
+
+
+def delete_access(
+    clients: Clients, settings: Settings, *, on_progress: Progress | None = None, sleep: Sleep = time.sleep
+) -> bool:
+    """Delete the roles, last of all and as an administrator; False where there were none.
+
+    Raises:
+        StackFailed: a role is still in use.
+    """
+    return delete_stack(clients("cloudformation"), settings.stack("access"), on_progress=on_progress, sleep=sleep)
 
 
 def empty_bucket(s3: Any, bucket: str) -> None:
@@ -229,4 +261,13 @@ def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
     return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
 
 
-__all__ = ["BucketNotEmptied", "StackFailed", "delete", "deploy", "release", "stack_parameters", "template_url"]
+__all__ = [
+    "BucketNotEmptied",
+    "StackFailed",
+    "delete",
+    "deploy",
+    "finish",
+    "release",
+    "stack_parameters",
+    "template_url",
+]

@@ -97,19 +97,35 @@ def commit(root: Path = ROOT) -> str:
 
 def publish(s3: Any, bucket: str, release: Release) -> Published:
     """Upload a release under its own prefix and make it the current one; a version that is there is not sent again."""
+    uploaded = upload(s3, bucket, release)
+    make_current(s3, bucket, release)
+    return Published(release.version, uploaded)
+
+
+def upload(s3: Any, bucket: str, release: Release) -> int:
+    """Upload a release under its own prefix, where nothing runs it yet; the number of objects written."""
+    if is_uploaded(s3, bucket, release):
+        return 0
+    put = [(f"{release.prefix}{name}", body) for name, body in sorted(release.files.items())]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda item: s3.put_object(Bucket=bucket, Key=item[0], Body=item[1]), put))
+    listing = {name: hashlib.sha256(body).hexdigest() for name, body in sorted(release.files.items())}
+    # The marker comes last: a release that was uploaded in part is uploaded again.
     marker = f"{release.prefix}{MARKER}"
-    uploaded = 0
-    if not _exists(s3, bucket, marker):
-        put = [(f"{release.prefix}{name}", body) for name, body in sorted(release.files.items())]
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda item: s3.put_object(Bucket=bucket, Key=item[0], Body=item[1]), put))
-        listing = {name: hashlib.sha256(body).hexdigest() for name, body in sorted(release.files.items())}
-        s3.put_object(Bucket=bucket, Key=marker, Body=_json({"version": release.version, "files": listing}))
-        uploaded = len(put) + 1
+    s3.put_object(Bucket=bucket, Key=marker, Body=_json({"version": release.version, "files": listing}))
+    return len(put) + 1
+
+
+def is_uploaded(s3: Any, bucket: str, release: Release) -> bool:
+    """Whether the whole release is in the bucket."""
+    return _exists(s3, bucket, f"{release.prefix}{MARKER}")
+
+
+def make_current(s3: Any, bucket: str, release: Release) -> None:
+    """Let DAGs, and the next deployments of the serving stack, use this release."""
     current = _json({"version": release.version, "git_commit": release.sources})
     if _read(s3, bucket, lake.RELEASE_KEY) != current:
         s3.put_object(Bucket=bucket, Key=lake.RELEASE_KEY, Body=current)
-    return Published(release.version, uploaded)
 
 
 def current_release(s3: Any, bucket: str) -> str | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from include.deploy.change_set import ChangeSet, propose
 from include.deploy.following import (
-    POLL_QUICKLY_S,
     Follower,
     Progress,
     Sleep,
@@ -20,8 +20,6 @@ from include.deploy.following import (
     silent,
 )
 
-CHANGE_SET_TIMEOUT_S = 300.0
-NO_CHANGES = ("didn't contain changes", "No updates are to be performed", "The submitted information didn't contain")
 LEFTOVERS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 """States of a stack that can only be deleted."""
 
@@ -32,6 +30,10 @@ class StackResult:
 
     outputs: dict[str, str]
     changed: bool
+
+
+class NotAtRest(Exception):
+    """A stack is at work, or an earlier attempt left it in a state without change sets; the message is its status."""
 
 
 def deploy_stack(
@@ -65,30 +67,69 @@ def deploy_stack(
     template = {"TemplateURL": template_url} if template_url else {"TemplateBody": template_body}
     follower = Follower(cloudformation, name, report, timeout_s, sleep)
     stack = _ready_stack(follower, role_arn)
-    change_set = f"deploy-{datetime.now(UTC):%Y%m%dt%H%M%S%fz}"
-    try:
-        cloudformation.create_change_set(
-            StackName=name,
-            ChangeSetName=change_set,
-            ChangeSetType="UPDATE" if stack else "CREATE",
-            Parameters=_parameters(cloudformation, stack, parameters, template),
-            Capabilities=list(capabilities),
-            Tags=[{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())],
-            **({"RoleARN": role_arn} if role_arn else {}),
-            **template,
-        )
-    except ClientError as error:
-        if _is_no_change(str(error)):
-            return StackResult(_outputs(stack), changed=False)
-        raise StackFailed(f"stack {name}: {error.response['Error']['Message']}") from error
-    if not _change_set_is_ready(cloudformation, name, change_set, timeout_s, sleep):
+    change_set = propose(
+        cloudformation,
+        name,
+        stack,
+        parameters,
+        template,
+        role_arn=role_arn,
+        tags=tags,
+        capabilities=capabilities,
+        timeout_s=timeout_s,
+        sleep=sleep,
+    )
+    if change_set is None:
         report(f"{name}: nothing to change")
         return StackResult(_outputs(stack), changed=False)
+    return _execute(follower, change_set)
+
+
+def apply_change_set(
+    cloudformation: Any,
+    change_set: ChangeSet,
+    *,
+    on_progress: Progress | None = None,
+    timeout_s: float = 1800,
+    sleep: Sleep = time.sleep,
+) -> StackResult:
+    """Let the proposed changes happen, and wait for the stack.
+
+    Raises:
+        StackFailed: the stack was changed by someone else since the change set was made, a resource failed, or
+            `timeout_s` passed.
+    """
+    try:
+        return _execute(Follower(cloudformation, change_set.stack, on_progress or silent, timeout_s, sleep), change_set)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("InvalidChangeSetStatus", "ChangeSetNotFound"):
+            raise
+        raise StackFailed(
+            f"stack {change_set.stack} was changed since its plan was made: run the same command again"
+        ) from error
+
+
+def settled_stack(cloudformation: Any, name: str) -> StackDescription | None:
+    """The stack that a change set can be made for now; None where it is to be created.
+
+    Raises:
+        NotAtRest: it must be waited for, deleted or rolled back first, as `deploy_stack` does.
+    """
+    stack = find_stack(cloudformation, name)
+    if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return None
+    status = str(stack["StackStatus"])
+    if status in LEFTOVERS or status == "UPDATE_ROLLBACK_FAILED" or _is_busy(stack):
+        raise NotAtRest(status)
+    return stack
+
+
+def _execute(follower: Follower, change_set: ChangeSet) -> StackResult:
     since = datetime.now(UTC)
-    cloudformation.execute_change_set(StackName=name, ChangeSetName=change_set)
-    report(f"{name}: {'updating' if stack else 'creating'}")
+    follower.cloudformation.execute_change_set(StackName=follower.name, ChangeSetName=change_set.name)
+    follower.report(f"{follower.name}: {'updating' if change_set.kind == 'UPDATE' else 'creating'}")
     done = _settled(follower, since, ("CREATE_COMPLETE", "UPDATE_COMPLETE"))
-    report(f"{name}: {done['StackStatus']}")
+    follower.report(f"{follower.name}: {done['StackStatus']}")
     return StackResult(_outputs(done), changed=True)
 
 
@@ -194,54 +235,19 @@ def _roll_back_again(follower: Follower, role_arn: str | None) -> StackDescripti
         raise StackFailed(f"{failure}; {remedy}") from failure
 
 
-def _parameters(
-    cloudformation: Any, stack: StackDescription | None, given: Mapping[str, str], template: Mapping[str, str | None]
-) -> list[dict[str, Any]]:
-    """CloudFormation's list of parameters: those given, and those that the stack was once given otherwise.
-
-    A value that was the old template's default is not kept, so that a new default takes effect.
-    """
-    wanted: list[dict[str, Any]] = [
-        {"ParameterKey": key, "ParameterValue": value} for key, value in sorted(given.items())
-    ]
-    values = {item["ParameterKey"]: item.get("ParameterValue") for item in (stack or {}).get("Parameters", [])}
-    open_keys = values.keys() - given.keys()
-    if stack is None or not open_keys:
-        return wanted
-    old = _defaults(cloudformation, StackName=stack["StackName"])
-    new = _defaults(cloudformation, **template)
-    kept = sorted(key for key in open_keys & new.keys() if values[key] != old.get(key))
-    return wanted + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept]
-
-
-def _defaults(cloudformation: Any, **template: str | None) -> dict[str, str | None]:
-    """The parameters of a template, or of a stack's present one, with their defaults."""
-    found = cloudformation.get_template_summary(**template).get("Parameters", [])
-    return {item["ParameterKey"]: item.get("DefaultValue") for item in found}
-
-
-def _change_set_is_ready(cloudformation: Any, name: str, change_set: str, timeout_s: float, sleep: Sleep) -> bool:
-    """Whether the change set can be executed; False where it holds no changes (it is deleted then)."""
-    for _ in range(max(1, int(min(timeout_s, CHANGE_SET_TIMEOUT_S) / POLL_QUICKLY_S))):
-        found = cloudformation.describe_change_set(StackName=name, ChangeSetName=change_set)
-        if found["Status"] == "CREATE_COMPLETE":
-            return True
-        if found["Status"] == "FAILED":
-            reason = found.get("StatusReason", "")
-            cloudformation.delete_change_set(StackName=name, ChangeSetName=change_set)
-            if _is_no_change(reason):
-                return False
-            raise StackFailed(f"stack {name}: its change set failed: {reason}")
-        sleep(POLL_QUICKLY_S)
-    raise StackFailed(f"stack {name}: its change set was not ready in time")
-
-
-def _is_no_change(message: str) -> bool:
-    return any(words in message for words in NO_CHANGES)
-
-
 def _outputs(stack: StackDescription | None) -> dict[str, str]:
     return {item["OutputKey"]: item["OutputValue"] for item in (stack or {}).get("Outputs", [])}
 
 
-__all__ = ["Progress", "Sleep", "StackFailed", "StackResult", "delete_stack", "deploy_stack", "find_stack"]
+__all__ = [
+    "NotAtRest",
+    "Progress",
+    "Sleep",
+    "StackFailed",
+    "StackResult",
+    "apply_change_set",
+    "delete_stack",
+    "deploy_stack",
+    "find_stack",
+    "settled_stack",
+]

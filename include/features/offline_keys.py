@@ -12,7 +12,7 @@ import pandas as pd
 
 from include.features.days import Days, Flags, Floats
 from include.features.schema import EVENT_TIME, RECORD_ID, SPORT
-from include.features.store import STORE_COLUMNS, read_columns
+from include.features.store import STORE_COLUMNS, in_one, read_columns
 
 KEY_COLUMNS = (RECORD_ID, EVENT_TIME, SPORT, "vo2max_last", "reading_age_days")
 _DAY_NS = 86_400_000_000_000
@@ -48,26 +48,31 @@ def read_keys(paths: Iterable[Path], as_of: datetime) -> OfflineKeys:
     Raises:
         ValueError: a file is no Parquet file, or lacks one of the columns.
     """
-    names: dict[str, int] = {}
-    sports: dict[str, int] = {}
-    parts = [_columns(read_columns(path, (*KEY_COLUMNS, *STORE_COLUMNS)), names, sports) for path in paths]
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
-    if not columns:
+    tables = [read_columns(path, (*KEY_COLUMNS, *STORE_COLUMNS)) for path in paths]
+    if not tables:
         nothing = np.zeros(0, dtype=np.int64)
         return OfflineKeys((), nothing, nothing, nothing, nothing.astype(bool), nothing.astype(float))
+    table = in_one(tables)
+    columns = {
+        "event": _nanoseconds(table[EVENT_TIME]),
+        "written": _nanoseconds(table["write_time"]),
+        "invoked": _nanoseconds(table["api_invocation_time"]),
+        "is_deleted": table["is_deleted"].to_numpy().astype(bool),
+        "last": table["vo2max_last"].to_numpy().astype(float),
+        "age": table["reading_age_days"].to_numpy().astype(float),
+    }
+    columns["athlete"], names = _ranked(table[RECORD_ID])
+    columns["sport"], _ = _ranked(table[SPORT])
     moment_ns = pd.Timestamp(as_of).as_unit("ns").value
     known = (columns["event"] <= moment_ns) & (columns["invoked"] <= moment_ns)
     columns = {name: values[known] for name, values in columns.items()}
-    columns["athlete"] = _rank(names)[columns["athlete"]]
-    columns["sport"] = _rank(sports)[columns["sport"]]
     order = np.lexsort([columns[name] for name in ("written", "invoked", "event", "athlete")])
     athlete, event = columns["athlete"][order], columns["event"][order]
     is_newest = np.append((athlete[1:] != athlete[:-1]) | (event[1:] != event[:-1]), True)[: len(order)]
     rows = order[is_newest & ~columns["is_deleted"][order]]
     left, position = np.unique(columns["athlete"][rows], return_inverse=True)
-    ordered = sorted(names)
     return OfflineKeys(
-        athletes=tuple(ordered[number] for number in left),
+        athletes=tuple(names[number] for number in left),
         athlete=position,
         day=columns["event"][rows] // _DAY_NS,
         sport=columns["sport"][rows],
@@ -76,34 +81,21 @@ def read_keys(paths: Iterable[Path], as_of: datetime) -> OfflineKeys:
     )
 
 
-def _columns(table: Any, names: dict[str, int], sports: dict[str, int]) -> dict[str, npt.NDArray[Any]]:
-    """The columns of one file as numbers; new athletes and sports are given the next number."""
-    frame = table.to_pandas()
-    return {
-        "athlete": _numbered(frame[RECORD_ID], names),
-        "sport": _numbered(frame[SPORT], sports),
-        "event": _nanoseconds(frame[EVENT_TIME]),
-        "written": _nanoseconds(frame["write_time"]),
-        "invoked": _nanoseconds(frame["api_invocation_time"]),
-        "is_deleted": frame["is_deleted"].to_numpy(dtype=bool),
-        "last": frame["vo2max_last"].to_numpy(dtype=float),
-        "age": frame["reading_age_days"].to_numpy(dtype=float),
-    }
+def _coded(column: Any) -> tuple[npt.NDArray[np.int64], list[Any]]:
+    """Position of each value among the distinct ones: a store has few of them, however many rows it has."""
+    coded = column.combine_chunks().dictionary_encode()
+    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
 
 
-def _numbered(texts: pd.Series, numbers: dict[str, int]) -> npt.NDArray[np.int64]:
-    codes, found = pd.factorize(texts.to_numpy())
-    return np.array([numbers.setdefault(str(text), len(numbers)) for text in found], dtype=np.int64)[codes]
+def _ranked(texts: Any) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """The place of each text among all of them in order, and all of them in order."""
+    codes, found = _coded(texts)
+    ordered = sorted(str(text) for text in found)
+    place = {text: number for number, text in enumerate(ordered)}
+    return np.array([place[str(text)] for text in found], dtype=np.int64)[codes], ordered
 
 
-def _nanoseconds(moments: pd.Series) -> npt.NDArray[np.int64]:
-    codes, found = pd.factorize(moments)  # most rows of a file share their moments
+def _nanoseconds(moments: Any) -> npt.NDArray[np.int64]:
+    codes, found = _coded(moments)
     values = pd.DatetimeIndex(pd.to_datetime(pd.Series(found), utc=True, format="ISO8601")).as_unit("ns")
     return values.asi8[codes]
-
-
-def _rank(numbers: dict[str, int]) -> npt.NDArray[np.int64]:
-    """The place of each numbered text among all of them in order."""
-    rank = np.zeros(len(numbers), dtype=np.int64)
-    rank[[numbers[text] for text in sorted(numbers)]] = np.arange(len(numbers))
-    return rank

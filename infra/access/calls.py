@@ -31,7 +31,11 @@ def judge(document: Mapping[str, Any], project: str, all_grants: Iterable[Grant]
         document: `allowed`, `grants` and `denied`, with the roles' full names.
         project: the prefix of those names.
     """
-    used = {(role.removeprefix(f"{project}-"), place, action) for role, place, action, _ in document["grants"]}
+    # Managed policies carry the project in their names, as roles do; inline policies do not.
+    used = {
+        (role.removeprefix(f"{project}-"), place.removeprefix(f"{project}-"), action)
+        for role, place, action, _ in document["grants"]
+    }
     unused = tuple(grant for grant in all_grants if (grant.role, grant.place, grant.action) not in used)
     why = reasons()
     denied = tuple(f"{d['role']}: {d['action']} on {d['resource']} {d['reason']}" for d in document["denied"])

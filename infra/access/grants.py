@@ -39,7 +39,7 @@ def trusted(folder: Path = STACKS_FOLDER) -> dict[str, str]:
         for resource in _template(folder, stack)["Resources"].values():
             if resource["Type"] == "AWS::IAM::Role":
                 statements = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-                found[_role_name(resource["Properties"])] = ", ".join(_principals(statements))
+                found[_own_name(resource["Properties"])] = ", ".join(_principals(statements))
     return found
 
 
@@ -58,7 +58,12 @@ def _of_stack(stack: str, resources: Mapping[str, Any]) -> Iterator[Grant]:
     for name, resource in resources.items():
         if resource["Type"] == "AWS::IAM::Role":
             own = [*resource["Properties"].get("Policies", []), *(p for p in attached if {"Ref": name} in p["Roles"])]
-            yield from _of_role(stack, {**resource["Properties"], "Policies": own})
+            managed = [
+                {"PolicyName": _own_name(policy, "ManagedPolicyName"), "PolicyDocument": policy["PolicyDocument"]}
+                for arn in resource["Properties"].get("ManagedPolicyArns", [])
+                for policy in [resources[arn["Ref"]]["Properties"]]
+            ]
+            yield from _of_role(stack, {**resource["Properties"], "Policies": own + managed})
 
 
 def _of_role(stack: str, properties: Mapping[str, Any]) -> Iterator[Grant]:
@@ -72,11 +77,11 @@ def _of_role(stack: str, properties: Mapping[str, Any]) -> Iterator[Grant]:
                 for key, wanted in keys.items()
             )
             for action in _list(statement["Action"]):
-                yield Grant(stack, _role_name(properties), place, action, resources, condition)
+                yield Grant(stack, _own_name(properties), place, action, resources, condition)
 
 
-def _role_name(properties: Mapping[str, Any]) -> str:
-    return _text(properties["RoleName"]).removeprefix("${Project}-")
+def _own_name(properties: Mapping[str, Any], key: str = "RoleName") -> str:
+    return _text(properties[key]).removeprefix("${Project}-")
 
 
 def _text(value: Any) -> str:

@@ -1,13 +1,17 @@
-"""`python -m infra.delivery publish --environment NAME`: publish this repository as ModelBuild and ModelDeploy."""
+"""`python -m infra.delivery stack|publish --environment NAME`: make pipelines, and publish to their repositories."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from include.deploy import project
 from include.deploy.release import ROOT
+from include.deploy.stack import StackFailed
 from infra.delivery.codecommit import credential_helper, repository_url
-from infra.delivery.deploy import settings_of
+from infra.delivery.deploy import WrongAccount, check_account, clients_of, settings_of
 from infra.delivery.git import GitFailed, files_of, git
 from infra.delivery.publish import NotPublished, Remote, Source, publish
 from infra.delivery.repositories import NotInSources, read_repositories
@@ -15,14 +19,34 @@ from infra.deployment.environment import Environment, UnknownEnvironment, read_e
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish both repositories; 0, or 1 with one line that says what failed."""
+    """Carry out a command; 0, or 1 with one line that says what failed."""
     options = _parser().parse_args(arguments)
     try:
-        publish_all(read_environment(options.environment), options)
+        options.run(read_environment(options.environment), options)
     except (UnknownEnvironment, NotInSources, NotPublished, GitFailed) as error:
-        print(f"publish: {error}", file=sys.stderr)
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return 1
+    except (WrongAccount, StackFailed, BotoCoreError, ClientError, ValueError) as error:
+        print(f"{options.command} {options.environment} failed: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def make_stack(environment: Environment, _: argparse.Namespace) -> None:
+    """Deploy the stack `delivery` with the parameters of the environment's file; its production is the environment.
+
+    Raises:
+        WrongAccount: the credentials are of another account; nothing was changed.
+        StackFailed: CloudFormation refused or failed.
+        ValueError: the environment is local AWS, which has no pipelines.
+    """
+    settings = settings_of(environment)
+    clients = clients_of(settings)
+    check_account(clients, environment)
+    parameters = {"ProductionEnvironment": environment.name} | environment.parameters("delivery")
+    result = project.deploy(clients, settings, project.DELIVERY, overrides=parameters, on_progress=print)
+    for key, value in sorted(result.outputs.items()):
+        print(f"  {key} = {value}")
 
 
 def publish_all(environment: Environment, options: argparse.Namespace) -> None:
@@ -73,14 +97,18 @@ def _name_and_url(text: str, names: dict[str, object] | object) -> tuple[str, st
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infra.delivery",
-        description="Publish what is committed here as the two repositories ModelBuild and ModelDeploy.",
+        description="Make the pipelines, and publish what is committed here as ModelBuild and ModelDeploy.",
         epilog="Safe to run again: the same sources make no new commit, and commits of others are never overwritten. "
         "Without --remote the repositories are those of the stack delivery in CodeCommit, entered with the AWS "
         "credentials at hand.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    stack = commands.add_parser("stack", help="make or change repositories and pipelines: the stack delivery, on AWS")
+    stack.set_defaults(run=make_stack)
     command = commands.add_parser("publish", help="publish both repositories", epilog=parser.epilog)
-    command.add_argument("--environment", required=True, metavar="NAME", help="a file of infra/environments")
+    command.set_defaults(run=publish_all)
+    for each in (stack, command):
+        each.add_argument("--environment", required=True, metavar="NAME", help="a file of infra/environments")
     command.add_argument("--revision", default="HEAD", help="the commit that is published (%(default)s)")
     command.add_argument("--branch", help="where to (the stack's parameter Branch, else main)")
     command.add_argument(

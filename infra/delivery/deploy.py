@@ -42,12 +42,7 @@ def deploy(
         StackFailed: CloudFormation refused or failed.
     """
     settings = settings_of(environment)
-    account = clients("sts").get_caller_identity()["Account"]
-    if account != settings.account_id:
-        raise WrongAccount(
-            f"the credentials are of account {account}, the environment {environment.name} is in "
-            f"{settings.account_id}: nothing was changed"
-        )
+    check_account(clients, environment)
     packaged = read_package(package).release
     # A pipeline hands on files without git, and names their commit beside them.
     commit = packaged.sources or os.environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", "")
@@ -62,6 +57,20 @@ def deploy(
             say(f"stack {settings.stack(step)}: {'changed' if result.changed else 'nothing to change'}")
 
 
+def check_account(clients: project.Clients, environment: Environment) -> None:
+    """See that the credentials are of the environment's account.
+
+    Raises:
+        WrongAccount: they are of another one.
+    """
+    account = clients("sts").get_caller_identity()["Account"]
+    if account != environment.account_id:
+        raise WrongAccount(
+            f"the credentials are of account {account}, the environment {environment.name} is in "
+            f"{environment.account_id}: nothing was changed"
+        )
+
+
 def settings_of(environment: Environment) -> Settings:
     """The settings that the environment's file makes."""
     own = {"project": environment.project, "account_id": environment.account_id, "region": environment.region}
@@ -74,7 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         environment = read_environment(options.environment)
         deploy(
-            _clients(settings_of(environment)), environment, options.steps, options.package, partial(print, flush=True)
+            clients_of(settings_of(environment)),
+            environment,
+            options.steps,
+            options.package,
+            partial(print, flush=True),
         )
     except (
         UnknownEnvironment, WrongAccount, NoPackage, StackFailed, BotoCoreError, ClientError, ValueError
@@ -84,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _clients(settings: Settings) -> project.Clients:
+def clients_of(settings: Settings) -> project.Clients:
+    """Makes clients with the AWS credentials at hand; requests to S3 name the owner that they expect."""
     session = boto3.Session(region_name=settings.region)
 
     @cache

@@ -91,13 +91,14 @@ def environment(options: Options, today: date, inherited: Mapping[str, str]) -> 
     home.mkdir(parents=True, exist_ok=True)
     project = inherited.get("GFF_PROJECT", DEFAULT_PROJECT)
     # As on MWAA, the DAGs folder alone makes the project importable: what works here imports there.
-    dags_folder = home / "dags"
-    layout.link(ROOT, dags_folder)
+    dags_folder = options.dags_folder
+    if not options.is_packaged:
+        layout.link(ROOT, dags_folder)
     own = {
         "AIRFLOW_HOME": str(home.resolve()),
         "PATH": f"{options.airflow_bin}{os.pathsep}{inherited.get('PATH', os.defpath)}",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder.resolve()),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(dags_folder.resolve() / "plugins"),
         "AIRFLOW__API__PORT": str(options.port_airflow),
         "AIRFLOW__API__BASE_URL": options.airflow_url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{options.airflow_url}/execution/",

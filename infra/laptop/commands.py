@@ -20,11 +20,13 @@ from include.deploy.stack import StackFailed
 from include.settings import settings
 from infra.access.calls import judge
 from infra.access.grants import grants
-from infra.laptop import airflow_home, disk, forecasts, machine, ports
-from infra.laptop.addresses import Addresses, keep_addresses
-from infra.laptop.airflow_api import RunFailed
+from infra.deployment import forecasts
+from infra.deployment.addresses import Addresses, keep_addresses
+from infra.deployment.airflow_api import RunFailed
+from infra.deployment.airflow_transport import AirflowRefused, AirflowUnreachable
+from infra.deployment.progress import Progress
+from infra.laptop import airflow_home, background, disk, machine, ports
 from infra.laptop.options import LaptopError, Options
-from infra.laptop.progress import Progress
 from infra.laptop.stages import Deployment
 from infra.laptop.state import exclusive
 from infra.laptop.supervisor import Supervisor, end_leftovers
@@ -54,9 +56,9 @@ def e2e(options: Options) -> int:
     missed = True
     try:
         with _deployment(own) as deployment:
-            addresses = deployment.bring_to_forecast()
+            deployment.bring_to_forecast()
             deployment.progress.plain("\n" + deployment.progress.breakdown())
-            missed = _check_forecasts(deployment, addresses)
+            missed = _check_forecasts(deployment)
             missed = _check_deletion(deployment) or missed
             missed = _check_access(deployment) or missed
     except BaseException:
@@ -70,8 +72,8 @@ def e2e(options: Options) -> int:
 
 
 def stop(options: Options) -> int:
-    """End the processes that a killed `run` left behind, and no others."""
-    ended = end_leftovers(options.processes_file)
+    """End what `make deploy` keeps running in the background and what a killed `run` left behind, and no others."""
+    ended = background.stop(options.state) + end_leftovers(options.processes_file)
     print(f"ended {', '.join(ended)}" if ended else "nothing of ours runs")
     return 0
 
@@ -109,8 +111,9 @@ def _deployment(options: Options) -> Iterator[Deployment]:
             deployment.start()
             yield deployment
         except RunFailed as failure:
-            raise LaptopError(_failure_text(deployment, failure)) from failure
-        except (StackFailed, ClientError, BotoCoreError, httpx.HTTPError) as error:
+            logs = f"All logs: {options.airflow_home / 'logs'} and {options.logs}"
+            raise LaptopError(f"{deployment.chain.failure_text(failure)}\n{logs}") from failure
+        except (StackFailed, ClientError, BotoCoreError, AirflowRefused, AirflowUnreachable) as error:
             stage = progress.failed or "between two stages"
             raise LaptopError(f"Failed at: {stage}. {error}\nLogs: {options.logs}") from error
         except Interrupted:
@@ -147,13 +150,13 @@ def _tell_ready(deployment: Deployment, addresses: Addresses) -> None:
     progress.plain(f"\nKept in {kept}. Ctrl-C stops everything.")
 
 
-def _check_forecasts(deployment: Deployment, addresses: Addresses) -> bool:
+def _check_forecasts(deployment: Deployment) -> bool:
     """Print the table of all forecasts; whether any is not as documented."""
-    answers = [forecasts.ask(addresses, athlete) for athlete in deployment.athletes]
+    answers = deployment.chain.ask_all()
     deployment.progress.plain("\n" + forecasts.table(answers))
     missed = False
     for answer in answers:
-        for fault in forecasts.faults(answer, deployment.has_readings(answer.athlete_id)):
+        for fault in forecasts.faults(answer, deployment.chain.has_readings(answer.athlete_id)):
             print(f"{answer.athlete_id}: {fault}", file=sys.stderr)
             missed = True
     return missed
@@ -181,13 +184,3 @@ def _check_access(deployment: Deployment) -> bool:
         f"{len(access.unused)} grants unused, {len(access.unexplained)} of them without a reason"
     )
     return bool(access.denied or access.unexplained)
-
-
-def _failure_text(deployment: Deployment, failure: RunFailed) -> str:
-    """One paragraph: which DAG and task failed, the end of its log, where the logs are."""
-    lines = [f"{failure.dag_id} failed: {failure}."]
-    for task, tail in deployment.failed_tasks(failure):
-        where = f"task {task.task_id}" + (f" [{task.map_index}]" if task.map_index >= 0 else "")
-        lines += [f"{where}, try {task.try_number}, the end of its log:", *(f"  {line}" for line in tail)]
-    lines.append(f"All logs: {deployment.options.airflow_home / 'logs'} and {deployment.options.logs}")
-    return "\n".join(lines)

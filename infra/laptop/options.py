@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.deployment.failure import NotDeployed
+
 ROOT = Path(__file__).parents[2]
 OFFLINE_DELAY_S = 3.0
 """What local AWS takes from the last put of features until the offline store has them all (AWS: up to 15 minutes)."""
@@ -10,7 +12,7 @@ OFFLINE_STORE_LAG_S = OFFLINE_DELAY_S + 4
 """How long `model_build` waits for it: writing years of days takes a busy laptop some seconds more."""
 
 
-class LaptopError(Exception):
+class LaptopError(NotDeployed):
     """Something the user can mend; the message is one clear paragraph."""
 
 
@@ -22,6 +24,8 @@ class Options:
     state: Path
     port_airflow: int
     port_aws: int
+    is_packaged: bool = False
+    """Whether Airflow runs the DAGs folder of a package, as `make deploy` does, and not links into the checkout."""
 
     @property
     def airflow_home(self) -> Path:
@@ -30,6 +34,16 @@ class Options:
     @property
     def aws_state(self) -> Path:
         return self.state / "aws"
+
+    @property
+    def dags_folder(self) -> Path:
+        """Airflow's DAGs folder: the only place that its processes import the project from."""
+        return self.airflow_home / "dags"
+
+    @property
+    def startup_script(self) -> Path:
+        """The script of a package that exports the settings of its environment."""
+        return self.airflow_home / "startup.sh"
 
     @property
     def logs(self) -> Path:

@@ -21,6 +21,6 @@ def exclusive(state: Path) -> Iterator[None]:
         except OSError as error:
             raise LaptopError(
                 f"Another run uses {state}: its addresses are in {state / 'addresses.txt'}. "
-                "End it by Ctrl-C there, or choose another folder by --state."
+                "End it (Ctrl-C there, or `make stop`), or choose another folder by --state."
             ) from error
         yield

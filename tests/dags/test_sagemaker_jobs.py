@@ -1,5 +1,6 @@
 """Requests are checked by botocore against SageMaker's own model."""
 
+import importlib
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,27 @@ def test_the_platform_is_that_of_the_settings() -> None:
     assert platform.subnets == ("subnet-1", "subnet-2")
     assert platform.security_groups == ("sg-1",)
     assert JobPlatform.of_settings(Settings(account_id="123456789012")).vpc == {}
+
+
+def test_the_dataset_is_made_on_as_many_instances_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's files hold many athletes each, so every instance has all of them."""
+    from include.settings import settings
+
+    settings.cache_clear()
+    monkeypatch.setenv("GFF_PREPROCESS_INSTANCES", "4")
+    request = importlib.reload(importlib.import_module("dags.build")).model_build().get_task("preprocess").config
+    monkeypatch.undo()
+    settings.cache_clear()
+    importlib.reload(importlib.import_module("dags.build"))
+    assert request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 4
+    assert not any(it["S3Input"].get("S3DataDistributionType") for it in request["ProcessingInputs"])
+    assert model_build().get_task("preprocess").config["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 1
+
+
+def test_training_reads_the_parts_of_a_fold() -> None:
+    channels = model_build().get_task("train").config["InputDataConfig"]
+    uris = {it["ChannelName"]: it["DataSource"]["S3DataSource"]["S3Uri"] for it in channels}
+    assert uris["train"].endswith("/train/") and uris["calibration"].endswith("/calibration/")
 
 
 def test_job_names_are_short_enough_and_differ_by_try() -> None:

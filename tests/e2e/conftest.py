@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from include.settings import settings
-from infra.laptop.airflow_api import AirflowApi, TaskState
+from infra.deployment.airflow_api import TaskState
+from infra.deployment.airflow_http import airflow_at
 from infra.laptop.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,7 @@ class Laptop:
 
     def run_dag(self, dag_id: str, **conf: Any) -> tuple[str, str]:
         """Trigger a DAG by hand and follow it to its end: the run's state, and what its failed tasks logged."""
-        airflow = AirflowApi(f"http://127.0.0.1:{self.port_airflow}")
+        airflow = airflow_at(f"http://127.0.0.1:{self.port_airflow}")
         airflow.unpause(dag_id)
         run_id = airflow.trigger(dag_id, conf)
         state = airflow.follow(dag_id, run_id, 300, lambda _: None)
@@ -90,14 +91,14 @@ class Laptop:
 
     def failed_tasks(self, dag_id: str) -> list[TaskState]:
         """The failed tasks of the newest run of a DAG, each with the number of its last try."""
-        airflow = AirflowApi(f"http://127.0.0.1:{self.port_airflow}")
+        airflow = airflow_at(f"http://127.0.0.1:{self.port_airflow}")
         run_id = str(airflow.runs(dag_id)[0]["dag_run_id"])
         return [task for task in airflow.tasks(dag_id, run_id) if task.state == "failed"]
 
     def links(self, dag_id: str, task_id: str) -> dict[str, str]:
         """The links that the Airflow UI shows with a task of the newest run of a DAG."""
         url = f"http://127.0.0.1:{self.port_airflow}"
-        run_id = AirflowApi(url).runs(dag_id)[0]["dag_run_id"]
+        run_id = airflow_at(url).runs(dag_id)[0]["dag_run_id"]
         token = httpx.get(f"{url}/auth/token").json()["access_token"]
         answer = httpx.get(
             f"{url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links",

@@ -15,8 +15,8 @@ from include.garmin.open import open_source
 from include.serving.deployment import SERVING_AGE_S, SETTINGS_AGE_S
 from include.serving.forecast import RECORD_AGE_S
 from include.settings import settings
-from infra.laptop.addresses import find_addresses
-from infra.laptop.forecasts import Answer, ask, faults
+from infra.deployment.addresses import Urls, find_addresses
+from infra.deployment.forecasts import Answer, ask, faults
 from tests.e2e.conftest import Laptop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -61,7 +61,7 @@ def activities(source: Any, athlete: str) -> list[dict[str, Any]]:
 
 
 def forecast(deployed: Laptop, athlete: str) -> Answer:
-    found = find_addresses(deployed.client, settings(), "", f"http://127.0.0.1:{deployed.port_aws}")
+    found = find_addresses(deployed.client, settings(), Urls("", f"http://127.0.0.1:{deployed.port_aws}"))
     assert found is not None
     return ask(found, athlete)
 
@@ -75,7 +75,7 @@ def objects(deployed: Laptop, prefix: str) -> dict[str, bytes]:
 
 def test_bad_files_are_told_and_the_other_athletes_have_their_forecasts(deployed: Laptop) -> None:
     for name in ("corrupt", "zipped"):
-        assert f"{name} in fetch_files: SourceError" in deployed.output
+        assert f"{name} in fetch: SourceError" in deployed.output
     for name in GOOD:
         answer = forecast(deployed, name)
         assert answer.status == 200, answer.document
@@ -100,8 +100,8 @@ def test_an_athlete_without_a_reading_is_told_why_there_is_no_forecast(deployed:
 def test_an_unknown_athlete_fails_by_name_and_the_other_goes_on(deployed: Laptop) -> None:
     state, log = deployed.run_dag("garmin_ingest", athletes=["nobody", "ann"])
     assert state == "failed"
-    assert "nobody in fetch_files: UnknownAthlete" in log
-    assert "ann in fetch_files" not in log
+    assert "nobody in fetch: UnknownAthlete" in log
+    assert "ann in fetch" not in log
 
 
 def test_an_export_that_is_none_fails_with_the_reason(deployed: Laptop, tmp_path: Path) -> None:

@@ -105,6 +105,83 @@ def test_two_instances_share_sharded_inputs(localaws: Any, sagemaker: Any) -> No
     assert all(found[f"deep/{it}.csv"] == f"{it}+!".encode() for it in "abcd")
 
 
+HOST = """
+import json, os, sys, time
+config = json.load(open('/opt/ml/config/resourceconfig.json'))
+host, out = config['current_host'], '/opt/ml/processing/output/seen/'
+os.makedirs(out, exist_ok=True)
+rows = sorted(os.listdir('/opt/ml/processing/input/rows'))
+open(out + host + '.json', 'w').write(json.dumps({'hosts': config['hosts'], 'rows': rows}))
+os.makedirs('/opt/ml/output', exist_ok=True)
+"""
+
+
+def on_three_instances(localaws: Any, name: str, code: str) -> dict[str, Any]:
+    """A job on three instances, each with all rows, that runs HOST and then `code`."""
+    localaws.client("s3").put_object(Bucket=BUCKET, Key=f"code/{name}.py", Body=HOST + code)
+    request = processing_request(
+        name,
+        "",
+        ProcessingInputs=[
+            processing_input("rows", "rows/", "input/rows", S3DataDistributionType="FullyReplicated"),
+            processing_input("code", f"code/{name}.py", "input/code"),
+        ],
+        ProcessingOutputConfig={"Outputs": [processing_output("seen", "output/seen", f"out/{name}")]},
+        NetworkConfig={"EnableNetworkIsolation": True, "EnableInterContainerTrafficEncryption": True},
+    )
+    request["AppSpecification"]["ContainerEntrypoint"] = ["python3", f"/opt/ml/processing/input/code/{name}.py"]
+    request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 3
+    return request
+
+
+def test_every_instance_has_replicated_inputs_and_knows_its_place(localaws: Any, sagemaker: Any) -> None:
+    sagemaker.create_processing_job(**on_three_instances(localaws, "places", "print('ran on', host)"))
+
+    assert end_of_processing(localaws, "places")["ProcessingJobStatus"] == "Completed"
+
+    hosts, rows = ["algo-1", "algo-2", "algo-3"], ["a.csv", "b.csv", "c.csv", "d.csv"]
+    found = {key: json.loads(body) for key, body in objects(localaws, "out/places/").items()}
+    assert found == {f"{host}.json": {"hosts": hosts, "rows": rows} for host in hosts}
+    for host in hosts:
+        assert f"ran on {host}" in log_lines(localaws, "/aws/sagemaker/ProcessingJobs", f"places/{host}-")
+
+
+def test_one_failing_instance_ends_the_others_and_fails_the_job(localaws: Any, sagemaker: Any) -> None:
+    code = (
+        "if host != 'algo-2': time.sleep(60)\n"
+        "open('/opt/ml/output/message', 'w').write('no room on ' + host)\n"
+        "raise SystemExit(1)"
+    )
+    sagemaker.create_processing_job(**on_three_instances(localaws, "one-fails", code))
+
+    done = end_of_processing(localaws, "one-fails")
+
+    assert (done["ProcessingJobStatus"], done["ExitMessage"]) == ("Failed", "no room on algo-2")
+    assert (done["ProcessingEndTime"] - done["ProcessingStartTime"]).total_seconds() < 50
+    assert objects(localaws, "out/one-fails/") == {}
+
+
+def test_a_reason_that_all_instances_give_is_shown_once(localaws: Any, sagemaker: Any) -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"  # so that all of them come to their end
+        "open('/opt/ml/output/message', 'w').write('the store is empty')\n"
+        "time.sleep(3)\n"
+        "raise SystemExit(1)"
+    )
+    sagemaker.create_processing_job(**on_three_instances(localaws, "all-fail", code))
+
+    assert end_of_processing(localaws, "all-fail")["ExitMessage"] == "the store is empty"
+
+
+def test_stop_ends_every_instance(localaws: Any, sagemaker: Any) -> None:
+    sagemaker.create_processing_job(**on_three_instances(localaws, "stopped-three", "time.sleep(60)"))
+    wait_until(lambda: "ProcessingStartTime" in sagemaker.describe_processing_job(ProcessingJobName="stopped-three"))
+    sagemaker.stop_processing_job(ProcessingJobName="stopped-three")
+
+    assert end_of_processing(localaws, "stopped-three")["ProcessingJobStatus"] == "Stopped"
+    assert objects(localaws, "out/stopped-three/") == {}
+
+
 def test_a_manifest_names_its_objects(localaws: Any, sagemaker: Any) -> None:
     need_mount_namespaces()
     request = copying("manifest")

@@ -148,11 +148,13 @@ def test_every_stack_but_access_is_made_by_the_stacks_role(tmp_path: Path) -> No
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(project, "deploy_stack", record)
         patch.setattr(project, "is_kept_group", lambda *_: False)
-        for name in project.FROM_CHECKOUT:
+        for name in (*project.FROM_CHECKOUT, "mwaa"):
             (tmp_path / f"infra/stacks/{name}.yaml").write_text("Resources: {}")
-            project.deploy(Mock(), settings, name, root=tmp_path)
+            clients = Mock()
+            clients.return_value.meta.endpoint_url = "https://cloudformation.us-east-1.amazonaws.com"
+            project.deploy(clients, settings, name, root=tmp_path)
     assert given.pop("roles-access")["role_arn"] is None
-    assert set(given) == {"roles-data", "roles-features", "roles-ml"}
+    assert set(given) == {"roles-data", "roles-features", "roles-ml", "roles-mwaa"}
     for name, arguments in given.items():
         assert arguments["role_arn"] == "arn:aws:iam::123456789012:role/roles-stacks"
         assert arguments["tags"] == {"project": "roles", "stack": name.removeprefix("roles-")}

@@ -119,7 +119,8 @@ class ProcessingRun:
 
     def _judge(self, ended: Ended) -> ProcessingEnd:
         messages = [read_message(self._tree(host) / "output/message") for host in self._hosts]
-        message = "".join(messages)[:MESSAGE_LENGTH] or None
+        # Instances that fail for one reason say it alike, and are not heard twice.
+        message = "\n".join(dict.fromkeys(filter(None, messages)))[:MESSAGE_LENGTH] or None
         if ended.timed_out or ended.stopped:
             return ProcessingEnd("Stopped", None, message)
         host = ended.failed_host

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from infra.laptop.progress import HEARTBEAT_S, Progress
+from infra.deployment.progress import HEARTBEAT_S, Progress
 
 
 class Clock:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from infra.laptop.addresses import Addresses
+from infra.deployment.addresses import Addresses
 
 SHOWN_DAYS = (7, 14, 28, 42)
 BUCKETS = {"1-7": range(1, 8), "8-14": range(8, 15), "15-28": range(15, 29), "29-42": range(29, 43)}

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from include.deploy.stack import find_stack
 from include.settings import Settings
 
 Clients = Callable[[str], Any]
@@ -19,6 +20,7 @@ class Addresses:
     api: str
     """Without a slash at its end."""
     api_key: str
+    api_key_id: str = ""
 
     @property
     def page(self) -> str:
@@ -29,22 +31,39 @@ class Addresses:
         return f'curl -H "x-api-key: {self.api_key}" "{self.api}/athletes/{athlete_id}/forecast"'
 
     def text(self, athlete_id: str) -> str:
+        """The three lines that a person needs."""
         return f"  Airflow   {self.airflow}\n  Page      {self.page}\n  REST      {self.curl(athlete_id)}"
 
 
-def find_addresses(clients: Clients, settings: Settings, airflow_url: str, aws_url: str) -> Addresses | None:
-    """The addresses of the serving stack on local AWS; None while there is no such stack."""
+@dataclass(frozen=True)
+class Urls:
+    """Where Airflow and AWS are reached, from one point of the network."""
+
+    airflow: str
+    aws: str | None
+    """Local AWS; None for AWS itself, whose API Gateway has a name for each API."""
+
+
+def find_addresses(clients: Clients, settings: Settings, urls: Urls) -> Addresses | None:
+    """The addresses of the serving stack; None while there is no such stack."""
     cloudformation = clients("cloudformation")
-    try:
-        stack = cloudformation.describe_stacks(StackName=settings.stack("serving"))["Stacks"][0]
-    except cloudformation.exceptions.ClientError:
-        return None
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+    stack = find_stack(cloudformation, settings.stack("serving"))
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in (stack or {}).get("Outputs", [])}
     if "ApiKeyId" not in outputs:
         return None
     key = clients("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
-    api = f"{aws_url}/restapis/{outputs['ApiId']}/{outputs['StageName']}/_user_request_"
-    return Addresses(airflow_url, api, key)
+    if urls.aws is None:
+        return Addresses(urls.airflow, outputs["ApiUrl"].rstrip("/"), key, outputs["ApiKeyId"])
+    api = f"{urls.aws}/restapis/{outputs['ApiId']}/{outputs['StageName']}/_user_request_"
+    return Addresses(urls.airflow, api, key, outputs["ApiKeyId"])
+
+
+def for_a_log(addresses: Addresses) -> Addresses:
+    """The addresses with a command in the place of the key, which is a secret where the API is open to the internet."""
+    command = (
+        f"$(aws apigateway get-api-key --include-value --query value --output text --api-key {addresses.api_key_id})"
+    )
+    return replace(addresses, api_key=command)
 
 
 def keep_addresses(addresses: Addresses, athlete_id: str, path: Path) -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from infra.laptop.forecasts import Answer, faults, table
+from infra.deployment.forecasts import Answer, faults, table
 
 
 def forecast(**changes: Any) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
 import pytest
 
 from include.pools import GARMIN_LIVE
-from infra.laptop.airflow_api import AirflowApi, RunFailed, TaskState
+from infra.deployment.airflow_api import AirflowApi, RunFailed, TaskState
+from infra.deployment.airflow_http import airflow_at
+from infra.deployment.airflow_transport import AirflowRefused, AirflowUnreachable
 
 Replies = dict[tuple[str, str], list[tuple[int, Any]]]
 
@@ -57,10 +58,17 @@ def airflow() -> Iterator[FakeAirflow]:
 
 @pytest.fixture
 def api(airflow: FakeAirflow) -> AirflowApi:
-    return AirflowApi(f"http://127.0.0.1:{airflow.server_address[1]}", patience_s=5)
+    return airflow_at(f"http://127.0.0.1:{airflow.server_address[1]}", patience_s=5)
 
 
-RUN = "/api/v2/dags/garmin_ingest/dagRuns/r1"
+RUNS = "/api/v2/dags/garmin_ingest/dagRuns"
+RUN = f"{RUNS}/r1"
+TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
+
+
+def runs(state: str) -> dict[str, Any]:
+    """A list of runs, as the API answers it."""
+    return {"dag_runs": [{"dag_run_id": "r1", "state": state}, {"dag_run_id": "r0", "state": "failed"}]}
 
 
 def test_a_run_by_hand_is_triggered_with_its_token_and_without_a_date(airflow: FakeAirflow, api: AirflowApi) -> None:
@@ -68,25 +76,27 @@ def test_a_run_by_hand_is_triggered_with_its_token_and_without_a_date(airflow: F
     assert api.trigger("garmin_ingest", {"athletes": ["a"]}) == "r1"
     method, _, token, body = airflow.seen[-1]
     assert (method, token) == ("POST", "Bearer t")
+    run_id = body.pop("dag_run_id")
+    assert run_id.startswith("manual__") and len(f"/dags/garmin_ingest/dagRuns/{run_id}") <= 64  # MWAA takes no more
     assert body == {"logical_date": None, "conf": {"athletes": ["a"]}}
 
 
 def test_a_run_is_followed_to_its_end_and_its_tasks_told(airflow: FakeAirflow, api: AirflowApi) -> None:
-    airflow.replies["GET", RUN] = [(200, {"state": "running"}), (500, {}), (200, {"state": "success"})]
+    airflow.replies["GET", RUNS] = [(200, runs("running")), (500, {}), (200, runs("success"))]
     tasks = [
         {"task_id": "athletes", "map_index": -1, "state": "success", "try_number": 1},
         {"task_id": "batch.fetch", "map_index": 0, "state": "running", "try_number": 1},
         {"task_id": "verdict", "map_index": -1, "state": None, "try_number": 0},
     ]
-    airflow.replies["GET", f"{RUN}/taskInstances"] = [(200, {"task_instances": tasks})]
+    airflow.replies["POST", TASKS] = [(200, {"task_instances": tasks})]
     told: list[str] = []
     assert api.follow("garmin_ingest", "r1", 10, told.append, sleep=lambda _: None) == "success"
     assert told == ["1 of 3 tasks, now fetch"]
 
 
 def test_a_run_that_does_not_end_fails_with_its_name(airflow: FakeAirflow, api: AirflowApi) -> None:
-    airflow.replies["GET", RUN] = [(200, {"state": "running"})]
-    airflow.replies["GET", f"{RUN}/taskInstances"] = [(200, {"task_instances": []})]
+    airflow.replies["GET", RUNS] = [(200, runs("running"))]
+    airflow.replies["POST", TASKS] = [(200, {"task_instances": []})]
     with pytest.raises(RunFailed, match="r1 of garmin_ingest did not end"):
         api.follow("garmin_ingest", "r1", 0.2, lambda _: None)
 
@@ -104,13 +114,24 @@ def test_an_unknown_dag_is_no_error(airflow: FakeAirflow, api: AirflowApi) -> No
 
 def test_a_refusal_is_not_repeated(airflow: FakeAirflow, api: AirflowApi) -> None:
     airflow.replies["POST", "/api/v2/dags/d/dagRuns"] = [(409, {"detail": "exists"})]
-    with pytest.raises(httpx.HTTPStatusError):
+    with pytest.raises(AirflowRefused, match=r"409.*exists"):
         api.trigger("d")
     assert [method for method, *_ in airflow.seen].count("POST") == 1
 
 
 def test_nobody_there_is_no_health(api: AirflowApi) -> None:
-    assert AirflowApi("http://127.0.0.1:9").health() == {}
+    assert airflow_at("http://127.0.0.1:9").health() == {}
+
+
+def test_a_server_that_stays_away_is_named(api: AirflowApi) -> None:
+    with pytest.raises(AirflowUnreachable, match=r"127\.0\.0\.1:9"):
+        airflow_at("http://127.0.0.1:9", patience_s=0.1).dag_is_known("d")
+
+
+def test_pausing_a_dag_that_is_unknown_is_no_error(airflow: FakeAirflow, api: AirflowApi) -> None:
+    airflow.replies["PATCH", "/api/v2/dags/d"] = [(404, {"detail": "no"})]
+    api.pause("d")
+    assert airflow.seen[-1][3] == {"is_paused": True}
 
 
 def test_the_tail_of_a_log_holds_the_traceback(airflow: FakeAirflow, api: AirflowApi) -> None:
