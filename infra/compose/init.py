@@ -26,7 +26,7 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     if cores < CORES_WANTED:
         print(f"Docker has {cores} core: with {CORES_WANTED} all is twice as fast.")
-    made = process.environment(os.environ, secret_files.read(), secret_files.database_password())
+    made = process.airflow_environment(os.environ, secret_files.read(), secret_files.database_password())
     return migrate(made)
 
 

@@ -1,5 +1,6 @@
 """The secrets of a deployment in containers."""
 
+import json
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from infra.compose import secret_files
 from infra.compose.place import CannotStart
-from infra.compose.process import environment
+from infra.compose.process import airflow_environment, mwaa_environment
 
 DAY = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -65,7 +66,7 @@ def test_without_them_nothing_starts_and_it_says_how_they_are_made(tmp_path: Pat
 
 def test_a_command_has_secrets_and_database_and_no_variable_that_is_set_to_nothing() -> None:
     given = {"AWS_ENDPOINT_URL": "", "GFF_ACCOUNT_ID": "", "GFF_SOURCE": "synthetic", "EMPTY": "", "PATH": "/bin"}
-    made = environment(given, {"AIRFLOW__CORE__FERNET_KEY": "k"}, "p")
+    made = airflow_environment(given, {"AIRFLOW__CORE__FERNET_KEY": "k"}, "p")
     assert made == {
         "GFF_SOURCE": "synthetic",
         "EMPTY": "",
@@ -73,3 +74,13 @@ def test_a_command_has_secrets_and_database_and_no_variable_that_is_set_to_nothi
         "AIRFLOW__CORE__FERNET_KEY": "k",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://airflow:p@postgres:5432/airflow",
     }
+
+
+def test_awss_image_takes_the_same_secrets_in_its_own_forms(tmp_path: Path) -> None:
+    secret_files.make(tmp_path, DAY)
+    secret, password = secret_files.read(tmp_path), secret_files.database_password(tmp_path)
+    made = mwaa_environment({"MWAA__LOGGING__X_ARN": "", "AWS_PROFILE": ""}, secret, password)
+    assert json.loads(made["MWAA__CORE__FERNET_KEY"]) == {"FernetKey": secret["AIRFLOW__CORE__FERNET_KEY"]}
+    assert json.loads(made["MWAA__DB__CREDENTIALS"]) == {"username": "airflow", "password": password}
+    assert made["MWAA__LOGGING__X_ARN"] == "", "the image reads it, and fails where it is not there"
+    assert "AWS_PROFILE" not in made
