@@ -10,6 +10,7 @@ from benchmarks import (
     backfill,
     chain,
     chain_scale,
+    compose,
     dag_import,
     deployment,
     features_scale,
@@ -39,6 +40,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("deploy_local_s", "deploy_unchanged_s"): deployment.measure,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,
+    ("compose_healthy_s",): compose.measure,
 }
 NAMES = [name for names in BENCHMARKS for name in names]
 
