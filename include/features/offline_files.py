@@ -137,8 +137,8 @@ def _months(staged: Sequence[Path]) -> Iterator["pa.Table"]:
             event_time = file.schema_arrow.get_field_index(EVENT_TIME)
             for number in range(file.num_row_groups):
                 span = file.metadata.row_group(number).column(event_time).statistics
-                for month in pd.period_range(span.min[_MONTH], span.max[_MONTH], freq="M"):
-                    groups[str(month)].append((path, number))
+                for period in pd.period_range(span.min[_MONTH], span.max[_MONTH], freq="M"):
+                    groups[str(period)].append((path, number))
     for month in sorted(groups):
         parts = []
         for path, number in groups[month]:
