@@ -151,14 +151,23 @@ def _erase_rows(versions: ObjectVersions, folder: str, athlete_id: str) -> None:
         return
     parts = {version.key for version in versions.under(f"{folder}{PARTS_FOLDER}/")}
     for part in sorted(part for part in parts if _holds(versions.newest(part), athlete_id)):
-        files = {}
-        for name in json.loads(versions.newest(part) or b"{}")["files"]:
-            versions.rewrite(f"{folder}{name}", lambda body: redaction.csv_without(body, athlete_id))
-            body = versions.newest(f"{folder}{name}") or b""
-            files[name] = (body.count(b"\n") - 1, hashlib.sha256(body).hexdigest())
+        files = _erase_from_files(versions, folder, versions.newest(part), athlete_id)
         versions.rewrite(part, partial(redaction.part_without, athlete_id=athlete_id, files=files))
-    versions.rewrite(key, lambda body: redaction.manifest_without(body, athlete_id))
+    files = _erase_from_files(versions, folder, manifest, athlete_id)
+    versions.rewrite(key, partial(redaction.manifest_without, athlete_id=athlete_id, files=files))
     versions.delete_old(folder)
+
+
+def _erase_from_files(
+    versions: ObjectVersions, folder: str, manifest: bytes | None, athlete_id: str
+) -> dict[str, tuple[int, str]]:
+    """Take the athlete's rows out of the files that a manifest lists; rows and SHA-256 of each as it is then."""
+    files = {}
+    for name in json.loads(manifest or b"{}").get("files", {}):
+        versions.rewrite(f"{folder}{name}", lambda body: redaction.csv_without(body, athlete_id))
+        body = versions.newest(f"{folder}{name}") or b""
+        files[name] = (body.count(b"\n") - 1, hashlib.sha256(body).hexdigest())
+    return files
 
 
 def _holds(part: bytes | None, athlete_id: str) -> bool:
@@ -203,7 +212,7 @@ def _holding(versions: ObjectVersions, prefix: str, suffix: str, redact: Redact,
 
 
 def _manifest_without(body: bytes, athlete_id: str) -> bytes | None:
-    return redaction.manifest_without(body, athlete_id)
+    return redaction.manifest_without(body, athlete_id, {})
 
 
 def _folders(holding: list[Version]) -> list[str]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from include.features.schema import RECORD_ID
@@ -57,8 +58,12 @@ def csv_without(body: bytes, athlete_id: str) -> bytes | None:
     return None if len(kept) == len(lines) else header + b"".join(kept)
 
 
-def manifest_without(body: bytes, athlete_id: str) -> bytes | None:
-    """The manifest of a dataset version; b"" when it holds no other athlete."""
+def manifest_without(body: bytes, athlete_id: str, files: Mapping[str, tuple[int, str]]) -> bytes | None:
+    """The manifest of a dataset version; b"" when it holds no other athlete.
+
+    Args:
+        files: rows and SHA-256, as they are now, of the files that it lists itself: versions without parts do.
+    """
     manifest = _document(body)
     athletes = manifest.get("athletes", [])
     if athlete_id not in athletes:
@@ -66,11 +71,12 @@ def manifest_without(body: bytes, athlete_id: str) -> bytes | None:
     if set(athletes) == {athlete_id}:
         return b""
     manifest["athletes"] = [name for name in athletes if name != athlete_id]
+    _update_files(manifest.get("files", {}), athlete_id, files)
     manifest["notes"] = [*manifest.get("notes", []), NOTE]
     return _manifest(manifest)
 
 
-def part_without(body: bytes, athlete_id: str, files: dict[str, tuple[int, str]]) -> bytes | None:
+def part_without(body: bytes, athlete_id: str, files: Mapping[str, tuple[int, str]]) -> bytes | None:
     """The manifest of a part of a dataset version, which stays although it may hold nobody any more.
 
     Args:
@@ -80,11 +86,15 @@ def part_without(body: bytes, athlete_id: str, files: dict[str, tuple[int, str]]
     if athlete_id not in part["athletes"]:
         return None
     part["athletes"] = [name for name in part["athletes"] if name != athlete_id]
-    for name, entry in part["files"].items():
+    _update_files(part["files"], athlete_id, files)
+    return _manifest(part)
+
+
+def _update_files(entries: dict[str, Any], athlete_id: str, files: Mapping[str, tuple[int, str]]) -> None:
+    for name, entry in entries.items():
         entry["athletes"].pop(athlete_id, None)
         if name in files:
             entry["rows"], entry["sha256"] = files[name]
-    return _manifest(part)
 
 
 def evaluation_without(body: bytes, athlete_id: str) -> bytes | None:

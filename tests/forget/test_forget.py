@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class World:
         for version, athletes in {"v1": ATHLETES, "v2": ("ann",), "v3": ("ann2", "bob")}.items():
             self._fill_dataset(version, athletes)
             self._fill_report(version, athletes)
+        self._fill_dataset_in_one_piece("v4", ATHLETES)
         self._fill_feature_store()
         self._fill_in_bulk()
 
@@ -97,6 +99,18 @@ class World:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = path.relative_to(folder).as_posix()
             self.put(f"{lake.dataset_prefix(version)}{name}", path.read_bytes(), "text/csv")
+
+    def _fill_dataset_in_one_piece(self, version: str, athletes: tuple[str, ...]) -> None:
+        """As versions were made before they had parts: a file a fold, listed by the manifest itself."""
+        body = "athlete_id,change\n" + "".join(f"{athlete},1.5\n" for athlete in athletes)
+        entry = {
+            "rows": len(athletes),
+            "sha256": sha256(body.encode()).hexdigest(),
+            "athletes": dict.fromkeys(athletes, 1),
+        }
+        manifest = {"dataset_version": version, "athletes": list(athletes), "files": {"train.csv": entry}}
+        self.put(f"{lake.dataset_prefix(version)}train.csv", body, "text/csv")
+        self.put(f"{lake.dataset_prefix(version)}manifest.json", json.dumps(manifest))
 
     def _fill_report(self, version: str, athletes: tuple[str, ...]) -> None:
         cases = [{"athlete": athlete, "crps": 1.0} for athlete in athletes]
@@ -313,6 +327,15 @@ def test_a_dataset_version_stays_whole_without_the_rows_of_the_athlete(
     assert "were erased" in manifest["notes"][-1]
     kept, made = read_rows(tmp_path / "train"), rows(ATHLETES)
     assert kept.change.tolist() == made.change[3:].tolist()
+
+
+def test_a_dataset_version_in_one_piece_loses_the_rows_too(
+    world: World, after: dict[tuple[str, str], bytes | None]
+) -> None:
+    train = world.read("datasets/version=v4/train.csv")
+    assert b"ann," not in train
+    entry = json.loads(world.read("datasets/version=v4/manifest.json"))["files"]["train.csv"]
+    assert entry == {"rows": 2, "sha256": sha256(train).hexdigest(), "athletes": {"ann2": 1, "bob": 1}}
 
 
 def test_what_was_of_the_athlete_alone_is_gone_and_what_never_held_the_athlete_is_untouched(
