@@ -39,7 +39,7 @@ def change(statement: str, parameters: tuple[str, ...]) -> None:
 
 @contextmanager
 def _cursor() -> Iterator[Any]:
-    import psycopg2  # in the image, and not in the environment of the tests
+    import psycopg2  # type: ignore[import-untyped]  # in the image, not where tests run
 
     try:
         connection = psycopg2.connect(
