@@ -96,9 +96,9 @@ def test_where_forecasts_answer_nothing_is_run(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_failed_run_is_said_with_where_its_logs_are(monkeypatch: pytest.MonkeyPatch) -> None:
     made = chain_of(Airflow(failing="model_build"), monkeypatch)
-    with pytest.raises(NotDeployed, match=r"model_build failed: run next ended as failed\.\nAll logs: /logs"):
-        with explained(made, "/logs"):
-            made.bring_to_forecast()
+    said = r"model_build failed: run next ended as failed\.\nAll logs: /logs"
+    with pytest.raises(NotDeployed, match=said), explained(made, "/logs"):
+        made.bring_to_forecast()
 
 
 def test_an_airflow_that_does_not_come_up_names_what_is_missing() -> None:
