@@ -9,6 +9,8 @@ from benchmarks import (
     account_export,
     backfill,
     chain,
+    chain_scale,
+    compose,
     dag_import,
     deployment,
     features_scale,
@@ -33,10 +35,12 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("preprocess_1000x5y_s", "preprocess_mib", "preprocess_4_instances_speedup"): preprocess_scale.measure,
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
+    ("chain_300x5y_s", "chain_300x5y_gib"): chain_scale.measure,
     ("clone_to_forecast_s",): chain.measure_clone,
     ("deploy_local_s", "deploy_unchanged_s"): deployment.measure,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
     ("forecast_p50_ms", "forecast_p99_ms"): serving.measure,
+    ("compose_healthy_s",): compose.measure,
 }
 NAMES = [name for names in BENCHMARKS for name in names]
 

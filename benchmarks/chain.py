@@ -51,7 +51,7 @@ def run_command(state: Path) -> list[str]:
     return [sys.executable, "-m", "infra.laptop", "run", "--state", str(state), *ports]
 
 
-def _airflow_standalone_s(work: Path) -> float:
+def airflow_standalone_s(work: Path) -> float:
     """What Airflow alone takes to be up: its own all-in-one command, without data, model or AWS."""
     home = work / "standalone"
     shutil.rmtree(home, ignore_errors=True)
@@ -90,7 +90,7 @@ def measure_run(work: Path) -> list[Result]:
     shutil.rmtree(state, ignore_errors=True)
     first = until_ready(run_command(state), ROOT)
     again = until_ready(run_command(state), ROOT)
-    versus = f"{_airflow_standalone_s(work):.0f} s: `airflow standalone` until healthy (no data, no model)"
+    versus = f"{airflow_standalone_s(work):.0f} s: `airflow standalone` until healthy (no data, no model)"
     return [
         Result("run_to_forecast_s", first, "s", 90.0, versus),
         Result("resume_s", again, "s", 45.0, versus),

@@ -1,15 +1,18 @@
 """garmin_backfill: years of history into raw, by month where Garmin is asked, then once through tables and features."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Param, dag, task, task_group
+from airflow.sdk import Param, dag, task
 
-from dags.athlete_tasks import Json, announce, curate, features, fetch_all, validate, verdict
+from dags.athlete_tasks import Json, from_garmin_to_features
 from dags.policy import DEFAULT_ARGS, TAGS
 from include.settings import settings
 from plugins.operators.airflow_sdk import CronDataIntervalTimetable
 from plugins.operators.denied import fails_at_once
+
+if TYPE_CHECKING:
+    from include.garmin.registry import Athlete
 
 Days = tuple[date | None, date | None]
 ONLY_RAW = "raw"
@@ -20,27 +23,53 @@ ONLY_RAW = "raw"
 @fails_at_once
 def plan(
     params: Any = None, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
-) -> dict[str, list[Json]]:
-    """What to fetch from `files` side by side and `live` one after the other, and the `batches` for the tables."""
+) -> list[Json]:
+    """The athletes of this run, in batches; files are read anew unless the source is ONLY_RAW."""
+    from include.garmin.planning import batched
+
+    days = window(params, dag_run.run_type, data_interval_start, data_interval_end)
+    reads_files = params["source"] != ONLY_RAW
+    batches = batched(_athletes(params), days, again=params["again"], reads_files=reads_files)
+    return [batch.as_json() for batch in batches]
+
+
+@task
+@fails_at_once
+def plan_live(
+    params: Any = None, dag_run: Any = None, data_interval_start: Any = None, data_interval_end: Any = None
+) -> list[Json]:
+    """What Garmin Connect itself is asked for, a month after the other, the newest first."""
+    from include.garmin.document import SourceError
+    from include.garmin.planning import live_months
+    from plugins.operators.airflow_sdk import AirflowFailException
+
+    if params["source"] == ONLY_RAW:
+        return []
+    days = window(params, dag_run.run_type, data_interval_start, data_interval_end)
+    today = datetime.now(UTC).date()
+    try:
+        months = live_months(_athletes(params), settings().source, days, today, again=params["again"])
+    except SourceError as error:
+        raise AirflowFailException(str(error)) from error
+    return [batch.as_json() for batch in months]
+
+
+def _athletes(params: Any) -> "list[Athlete]":
+    """The athletes of the run, with the source that its form gives them, or else their own."""
     from include.garmin.document import SourceError
     from include.garmin.open import open_source
-    from include.garmin.planning import FetchPlan, batched, plan_history
     from include.garmin.registry import Athlete, chosen_athletes
     from plugins.operators.airflow_sdk import AirflowFailException
     from plugins.operators.aws import client
 
-    days = window(params, dag_run.run_type, data_interval_start, data_interval_end)
-    today = datetime.now(UTC).date()
-    named, source = params["athletes"], params["source"]
-    listed = chosen_athletes(client("s3"), settings().bucket, named)
-    if source == ONLY_RAW:
-        return FetchPlan([], [], batched(listed, days)).as_json()
+    names, source = params["athletes"], params["source"]
+    if not source or source == ONLY_RAW:
+        return chosen_athletes(client("s3"), settings().bucket, names)
     try:
-        if source:
-            listed = [Athlete(name, source) for name in named or open_source(source, today, client).athletes()]
-        return plan_history(listed, settings().source, days, today, again=params["again"]).as_json()
+        found = names or open_source(source, datetime.now(UTC).date(), client).athletes()
     except SourceError as error:
         raise AirflowFailException(str(error)) from error
+    return [Athlete(name, source) for name in found]
 
 
 def window(params: Any, run_type: str, interval_start: datetime | None, interval_end: datetime | None) -> Days:
@@ -49,12 +78,6 @@ def window(params: Any, run_type: str, interval_start: datetime | None, interval
     if any(given) or run_type == "manual" or interval_start is None or interval_end is None:
         return given[0], given[1]
     return interval_start.date(), interval_end.date() - timedelta(days=1)
-
-
-@task_group(group_id="batch")
-def from_raw_to_features(batch: Json) -> None:
-    """A failed athlete does not keep the others of its batch from the next step."""
-    curate(batch) >> validate(batch) >> features(batch)
 
 
 @dag(
@@ -83,8 +106,9 @@ def garmin_backfill() -> None:
     Loads history: by hand with the form (a source, days, athletes), or with Airflow's own backfill, where every run has
     a month. On its schedule it looks once a month for what the month past still lacks. Files (account export, backup,
     folder) are read side by side; Garmin itself is asked one month after the other, newest first, and never for what
-    `raw/` holds (but with *again*). Then tables, checks and features are made once. Source `raw` fetches nothing and
-    makes them anew from `raw/`.
+    `raw/` holds (but with *again*). Then `ingest_batch` makes tables, checks and features once, and `write_features`
+    writes the rows of all athletes to the offline store in bulk. Source `raw` fetches nothing and makes them anew from
+    `raw/`.
 
     ### When it fails
     * The message of `verdict` names each failed athlete, the step and the reason. All that came is kept: start the same
@@ -95,9 +119,7 @@ def garmin_backfill() -> None:
     * `fetch_live` stays *scheduled*: another run asks Garmin, or the pool is missing. Make it once:
       `airflow pools set garmin_live 1 'Asks Garmin Connect itself'`.
     """
-    planned: Any = plan()
-    fetched, batches = fetch_all(planned)
-    fetched >> from_raw_to_features.expand(batch=batches) >> announce() >> verdict()
+    from_garmin_to_features(plan(), plan_live())
 
 
 garmin_backfill()

@@ -75,6 +75,20 @@ LAST_PUT_KEY = "state/features/last-put.json"
 """When the last features run had put all its rows: `{"put_at": "…", "feature_group": "…"}`."""
 
 
+STAGED_FEATURES_PREFIX = "state/features/staged/"
+"""Feature rows of many athletes on their way to the offline store: Parquet, deleted once they are there."""
+
+
+def staged_features_prefix(run: str) -> str:
+    """Prefix of what one run has staged."""
+    return f"{STAGED_FEATURES_PREFIX}run={run}/"
+
+
+def staged_features_key(run: str, batch: int) -> str:
+    """Key of the feature rows of one batch of a run."""
+    return f"{staged_features_prefix(run)}batch={batch:05d}.parquet"
+
+
 def athlete_places(athlete_id: str) -> list[str]:
     """Prefixes and keys of all that holds nothing but one athlete's data; no other athlete's begin with one of them."""
     tables = [place(table, athlete_id) for table in TABLES for place in (curated_prefix, quarantine_prefix)]

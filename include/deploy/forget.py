@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,6 +25,7 @@ from include.settings import Settings
 
 BUFFERED = timedelta(minutes=15)
 """So long Feature Store may take to write to the offline store what was put."""
+REWRITTEN_AT_ONCE = 8
 MANIFEST_FILE = "manifest.json"
 PARTS_FOLDER = "parts"
 EVALUATION_FILE = "evaluation.json"
@@ -69,6 +71,7 @@ def plan_erasure(clients: Clients, settings: Settings, athlete_id: str, now: dat
         *_redactions(versions, lake.API_KEYS_KEY, "", redaction.api_keys_without, athlete_id),
         *_tokens(clients, settings, athlete_id),
         *online,
+        *_redactions(versions, lake.STAGED_FEATURES_PREFIX, ".parquet", redaction.parquet_without, athlete_id),
         *_redactions(versions, lake.FEATURE_STORE_PREFIX, ".parquet", redaction.parquet_without, athlete_id),
         *_own_objects(versions, athlete_id),
         *_datasets(versions, athlete_id),
@@ -120,11 +123,14 @@ def _redactions(
     if not holding:
         return
 
+    def rewritten(version: Version) -> tuple[str, str | None] | None:
+        if not version.is_latest or redact(versions.read(version), athlete_id) == b"":
+            return None
+        return version.key, versions.rewrite(version.key, lambda body: redact(body, athlete_id))
+
     def carry_out() -> None:
-        written = set()
-        for version in holding:
-            if version.is_latest and redact(versions.read(version), athlete_id) != b"":
-                written.add((version.key, versions.rewrite(version.key, lambda body: redact(body, athlete_id))))
+        with ThreadPoolExecutor(REWRITTEN_AT_ONCE) as pool:  # years of history are a file a day
+            written = set(pool.map(rewritten, holding))
         versions.delete(version for version in holding if (version.key, version.version_id) not in written)
 
     yield Erasure(f"{prefix}: the athlete's part of {_count(holding)}", carry_out)

@@ -26,7 +26,7 @@ def to_index(days: Days) -> pd.DatetimeIndex:
 def numbers(column: pd.Series) -> Floats:
     """The numbers of a column; NaN where there is none, or no number."""
     values = column if column.dtype == np.float64 else pd.to_numeric(column, errors="coerce").astype(float)
-    return values.to_numpy(dtype=np.float64)
+    return np.asarray(values, dtype=np.float64)
 
 
 def flags(column: pd.Series) -> Flags:

@@ -97,5 +97,6 @@ def _ranked(texts: Any) -> tuple[npt.NDArray[np.int64], list[str]]:
 
 def _nanoseconds(moments: Any) -> npt.NDArray[np.int64]:
     codes, found = _coded(moments)
-    values = pd.DatetimeIndex(pd.to_datetime(pd.Series(found), utc=True, format="ISO8601")).as_unit("ns")
-    return values.asi8[codes]
+    in_utc = pd.to_datetime(pd.Series(found), utc=True, format="ISO8601").dt.tz_convert(None)
+    values: npt.NDArray[np.int64] = in_utc.to_numpy().astype("datetime64[ns]").astype(np.int64)
+    return values[codes]

@@ -1,8 +1,7 @@
-"""Feature rows into and out of SageMaker Feature Store: online through the runtime API, offline from its Parquet."""
+"""Feature rows into and out of SageMaker Feature Store: single rows through its API, all of them from its Parquet."""
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ import pandas as pd
 
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES, OPTIONAL, RECORD_ID, TEXT_COLUMNS
 
-PUTS_AT_ONCE = 4
-"""More would only meet the quota of one record identifier sooner: 500 write units a second."""
 STORE_COLUMNS = ("write_time", "api_invocation_time", "is_deleted")
 
 
@@ -30,8 +27,9 @@ def to_record(row: Mapping[str, Any]) -> list[dict[str, str]]:
 def rows_to_put(client: Any, feature_group: str, frame: pd.DataFrame, first_day: date | None) -> pd.DataFrame:
     """An athlete's rows from `first_day` on (None: all), and any before it that the group may lack.
 
-    As `put_rows` puts the newest row last, the day of the online record says through when an athlete's history is
-    complete. A group of a new feature schema has no record of an athlete, so it gets all rows.
+    As the newest row is put only once the history before it is in the offline store, the day of the online record says
+    through when an athlete's history is complete. A group of a new feature schema has no record of an athlete, so it
+    gets all rows.
     """
     if first_day is None or frame.empty:
         return frame
@@ -43,34 +41,13 @@ def rows_to_put(client: Any, feature_group: str, frame: pd.DataFrame, first_day:
     return frame[frame[EVENT_TIME] >= f"{min(first_day, complete_through)}"]
 
 
-def put_rows(client: Any, feature_group: str, frame: pd.DataFrame) -> int:
-    """Put the feature rows of one athlete, which are in the order of their days; returns how many.
-
-    The history goes to the offline store alone, PUTS_AT_ONCE rows side by side: the online store would take each row
-    and keep none but the newest. That one is put last, to both stores, so that puts that broke off are noticed by
-    `rows_to_put`. Putting a row again is harmless: the latest put counts.
-
-    Args:
-        client: a boto3 `sagemaker-featurestore-runtime` client (thread-safe).
+def put_row(client: Any, feature_group: str, row: Mapping[str, Any]) -> None:
+    """Put an athlete's newest row to both stores; the rows before it must be in the offline store by then.
 
     Raises:
-        ValueError: rows of more than one athlete.
-        botocore.exceptions.ClientError: of the first put that failed; rows after it may not have been put.
+        botocore.exceptions.ClientError: the put failed.
     """
-    if frame.empty:
-        return 0
-    if frame[RECORD_ID].nunique() > 1:
-        raise ValueError("put_rows takes the rows of one athlete at a time")
-    records = [to_record(dict(zip(COLUMNS, row, strict=True))) for row in frame[list(COLUMNS)].itertuples(index=False)]
-
-    def put_history(record: list[dict[str, str]]) -> None:
-        client.put_record(FeatureGroupName=feature_group, Record=record, TargetStores=["OfflineStore"])
-
-    with ThreadPoolExecutor(max_workers=PUTS_AT_ONCE) as pool:
-        for _ in pool.map(put_history, records[:-1]):
-            pass
-    client.put_record(FeatureGroupName=feature_group, Record=records[-1])
-    return len(records)
+    client.put_record(FeatureGroupName=feature_group, Record=to_record(row))
 
 
 def latest(client: Any, feature_group: str, athlete_id: str) -> dict[str, str] | None:
@@ -154,7 +131,18 @@ def read_columns(path: Path, wanted: Sequence[str] = (*COLUMNS, *STORE_COLUMNS))
         raise ValueError(f"{path.name} is no Parquet file: {error}") from error
     if missing := [name for name in wanted if name not in table.column_names and name not in OPTIONAL]:
         raise ValueError(f"{path.name} is not of this feature group: it has no column {', '.join(missing)}")
-    return table.select([name for name in wanted if name in table.column_names])
+    return _with_times_in_utc(table.select([name for name in wanted if name in table.column_names]))
+
+
+def _with_times_in_utc(table: Any) -> Any:
+    """One type for the store's own times: Spark writes them in an old form of Parquet that knows no time zone."""
+    import pyarrow as pa
+
+    for name in {"write_time", "api_invocation_time"} & set(table.column_names):
+        index = table.schema.get_field_index(name)
+        if index >= 0 and pa.types.is_timestamp(table.schema.field(index).type):
+            table = table.set_column(index, name, table[name].cast(pa.timestamp("us", tz="UTC"), safe=False))
+    return table
 
 
 def _as_of(rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:

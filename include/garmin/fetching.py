@@ -1,7 +1,9 @@
 """One athlete's fetch into raw: nothing asked twice, no day left out, and Garmin left alone when it asks for it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,12 +12,14 @@ from botocore.exceptions import ClientError
 
 from include.garmin.document import Source, TooManyRequests, nothing_held
 from include.garmin.holdings import Holdings
+from include.garmin.planning import Batch
 from include.garmin.raw import RawWritten, write_raw
 from include.lake import NOT_BEFORE_KEY, watermark_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+READS_AT_ONCE = 8
 LATE_SYNC_DAYS = 3
 """A watch may be synced days late: so many days are asked for again though raw holds them."""
 
@@ -53,11 +57,22 @@ def fetch_athlete(
         raise
 
 
-def first_day_to_fetch(s3: "S3Client", bucket: str, athlete_ids: Iterable[str], start: date) -> date:
-    """`start`, or the earliest day after the last that was fetched of each without a gap: no outage leaves a hole."""
-    kept = (_get(s3, bucket, watermark_key(athlete_id)) for athlete_id in athlete_ids)
-    missed = [date.fromisoformat(each["through"]) + timedelta(days=1) for each in kept if each is not None]
-    return min([start, *missed])
+def from_first_missed_day(s3: "S3Client", bucket: str, batches: Sequence[Batch]) -> list[Batch]:
+    """The batches, each from the earliest day after the last that was fetched of its athletes without a gap.
+
+    So no outage leaves a hole. Batches that begin earlier anyway, or that have no first day, stay as they are.
+    """
+    names = [name for batch in batches if batch.days[0] is not None for name in batch.names]
+    with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+        kept = dict(zip(names, pool.map(lambda name: _get(s3, bucket, watermark_key(name)), names), strict=True))
+
+    def extended(batch: Batch) -> Batch:
+        start, end = batch.days
+        found = (kept.get(name) for name in batch.names)
+        missed = [date.fromisoformat(each["through"]) + timedelta(days=1) for each in found if each is not None]
+        return batch if start is None else replace(batch, days=(min([start, *missed]), end))
+
+    return [extended(batch) for batch in batches]
 
 
 def note_fetched(

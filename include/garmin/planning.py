@@ -14,8 +14,10 @@ from include.garmin.registry import Athlete
 ATHLETES_PER_BATCH = 25
 MIN_BATCHES = 2
 """So that two workers share the work of few athletes."""
+MOST_BATCHES = 1000
+"""Airflow maps a task over at most 1024 (`core.max_map_length`); beyond so many batches, each has more athletes."""
 MOST_PIECES = 500
-"""Airflow maps a task over at most 1024; beyond so many pieces, one spans several months."""
+"""Of what Garmin is asked for; beyond so many pieces, one spans several months."""
 
 Days = tuple[date | None, date | None]
 """First and last day; None is all there is."""
@@ -29,6 +31,13 @@ class Batch:
     days: Days
     again: bool = False
     """Ask Garmin also for what raw holds already."""
+    reads_files: bool = True
+    """Whether athletes whose source is files are read anew, before their tables are made."""
+
+    def file_sources(self, default_source: str) -> dict[str, str]:
+        """The source of each athlete that is to be read from files."""
+        sources = {athlete.athlete_id: athlete.source or default_source for athlete in self.athletes}
+        return {name: spec for name, spec in sources.items() if self.reads_files and not is_live(spec)}
 
     @property
     def names(self) -> list[str]:
@@ -38,66 +47,44 @@ class Batch:
         """What Airflow hands from task to task."""
         start, end = (day and day.isoformat() for day in self.days)
         athletes = [{"athlete_id": athlete.athlete_id, "source": athlete.source} for athlete in self.athletes]
-        return {"athletes": athletes, "start": start, "end": end, "again": self.again}
+        flags = {"again": self.again, "reads_files": self.reads_files}
+        return {"athletes": athletes, "start": start, "end": end, **flags}
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Batch":
         """What `as_json` made."""
         start, end = (date.fromisoformat(value[name]) if value[name] else None for name in ("start", "end"))
-        return Batch(tuple(Athlete(**athlete) for athlete in value["athletes"]), (start, end), value["again"])
+        athletes = tuple(Athlete(**athlete) for athlete in value["athletes"])
+        return Batch(athletes, (start, end), value["again"], value["reads_files"])
 
 
-@dataclass(frozen=True)
-class FetchPlan:
-    """What one run does: fetch `files` side by side and `live` one after the other, then `batches` into tables."""
-
-    files: list[Batch]
-    live: list[Batch]
-    batches: list[Batch]
-
-    def as_json(self) -> dict[str, list[dict[str, Any]]]:
-        """What Airflow hands from task to task."""
-        lists = {"files": self.files, "live": self.live, "batches": self.batches}
-        return {name: [batch.as_json() for batch in batches] for name, batches in lists.items()}
-
-
-def batched(athletes: Sequence[Athlete], days: Days, *, again: bool = False) -> list[Batch]:
+def batched(athletes: Sequence[Athlete], days: Days, *, again: bool = False, reads_files: bool = True) -> list[Batch]:
     """Athletes in even batches, in their order; [] for none."""
     count = max(min(MIN_BATCHES, len(athletes)), -(-len(athletes) // ATHLETES_PER_BATCH))
+    count = min(count, MOST_BATCHES)
     edges = [i * len(athletes) // count for i in range(count + 1)] if count else []
-    return [Batch(tuple(athletes[a:b]), days, again) for a, b in pairwise(edges)]
+    return [Batch(tuple(athletes[a:b]), days, again, reads_files) for a, b in pairwise(edges)]
 
 
-def plan_days(batches: Sequence[Batch], default_source: str) -> FetchPlan:
-    """Plan the fetch of each batch's days: the athletes whose source asks Garmin apart from those of files."""
-
-    def part(batch: Batch, *, live: bool) -> Batch:
-        athletes = (a for a in batch.athletes if is_live(a.source or default_source) is live)
-        return replace(batch, athletes=tuple(athletes))
-
-    files, asked = ([part(batch, live=live) for batch in batches] for live in (False, True))
-    return FetchPlan(
-        files=[batch for batch in files if batch.athletes],
-        live=[batch for batch in asked if batch.athletes],
-        batches=list(batches),
-    )
+def live_part(batches: Sequence[Batch], default_source: str) -> list[Batch]:
+    """The batches with those athletes alone whose source asks Garmin Connect itself; none without any."""
+    parts = [
+        replace(batch, athletes=tuple(a for a in batch.athletes if is_live(a.source or default_source)))
+        for batch in batches
+    ]
+    return [part for part in parts if part.athletes]
 
 
-def plan_history(
+def live_months(
     athletes: Sequence[Athlete], default_source: str, days: Days, today: date, *, again: bool = False
-) -> FetchPlan:
-    """Plan the loading of `days`: what asks Garmin by months, newest first, and files whole.
+) -> list[Batch]:
+    """What Garmin Connect is to be asked for `days`, by months, newest first.
 
     Raises:
         SourceError: Garmin is to be asked, and no first day is given.
     """
     live = [athlete for athlete in athletes if is_live(athlete.source or default_source)]
-    files = [athlete for athlete in athletes if athlete not in live]
-    return FetchPlan(
-        files=batched(files, days, again=again),
-        live=_by_month(live, days, today, again=again),
-        batches=batched(athletes, days),
-    )
+    return _by_month(live, days, today, again=again)
 
 
 def _by_month(athletes: Sequence[Athlete], days: Days, today: date, *, again: bool) -> list[Batch]:

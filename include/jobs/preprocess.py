@@ -51,8 +51,8 @@ def preprocess(
         parts = parts_of(keys.athletes)
         own = range(instance.index, len(parts), instance.count)
         for number, features in zip(own, read_offline_groups(paths, as_of, [parts[it] for it in own]), strict=True):
-            about = {"athletes": list(parts[number]), "feature_rows_sha256": _digest(features)}
-            write_part(cut(make_rows(features), dataset.cuts), output, number, about)
+            of_part = {"athletes": list(parts[number]), "feature_rows_sha256": _digest(features)}
+            write_part(cut(make_rows(features), dataset.cuts), output, number, of_part)
     except ValueError as error:
         raise JobError(str(error)) from error
     if instance.index == 0:

@@ -2,6 +2,6 @@
 
 from include.quality.check import validate
 from include.quality.store import write_data_docs, write_quarantine
-from include.quality.verdict import Validation, Verdict
+from include.quality.verdict import DataRejected, Validation, Verdict
 
-__all__ = ["Validation", "Verdict", "validate", "write_data_docs", "write_quarantine"]
+__all__ = ["DataRejected", "Validation", "Verdict", "validate", "write_data_docs", "write_quarantine"]

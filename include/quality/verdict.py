@@ -9,6 +9,10 @@ from include.curate.months import NO_MONTH
 from include.curate.tables import Tables
 
 
+class DataRejected(Exception):
+    """An athlete's data is not fit to be used; the message says why."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Clean and rejected rows add up to what was checked.
@@ -37,6 +41,9 @@ class Verdict:
     @property
     def rejected_rows(self) -> int:
         return sum(len(rows) for rows in self.rejected.values())
+
+    def __str__(self) -> str:
+        return f"{self.rejected_rows} rows rejected"
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,18 @@
 secrets          make, once, the secrets of the deployment and the day from which its schedule counts
 init             check memory and disk, and make or migrate Airflow's database
 run COMMAND …    run a command of Airflow with the secrets in its environment
+mwaa COMMAND     the same in AWS's own MWAA image: migrate-db, webserver or scheduler
 health SERVICE   whether a service of this container works: exit status 0, or 1 and why
-provision        deploy the stacks, load the athletes and wait for the first forecast
+provision        deploy the project to these containers (infra.deployment; `--yes` asks nobody)
 """
 
 import argparse
 import sys
 
+from infra.compose.database import DatabaseAway
 from infra.compose.place import CannotStart
 
-COMMANDS = ("secrets", "init", "run", "health", "provision")
+COMMANDS = ("secrets", "init", "run", "mwaa", "health", "provision")
 
 
 def main(arguments: list[str]) -> int:
@@ -25,7 +27,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         return _run(options.command, options.rest)
-    except CannotStart as error:
+    except (CannotStart, DatabaseAway) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -36,22 +38,18 @@ def _run(command: str, rest: list[str]) -> int:
         from infra.compose import health
 
         return health.main(rest)
-    if command == "run":
+    if command in ("run", "mwaa", "provision"):
         from infra.compose import process
 
-        process.replace_with(rest)
+        {"run": process.run, "mwaa": process.run_in_mwaa_image, "provision": process.provision}[command](rest)
     if command == "secrets":
         from infra.compose import secret_files
 
         secret_files.make()
         return 0
-    if command == "init":
-        from infra.compose import init
+    from infra.compose import init
 
-        return init.main()
-    from infra.compose import provision
-
-    return provision.main()
+    return init.main()
 
 
 if __name__ == "__main__":

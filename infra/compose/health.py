@@ -8,7 +8,6 @@ import socket
 import sys
 import urllib.request
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 from infra.compose import database
@@ -49,21 +48,15 @@ def answer_problem(address: str) -> str:
     return "" if status == "ready" else f"is {status}"
 
 
-def sign_of_life_problem(job_type: str, connect: Callable[[], Any] | None = None) -> str:
+def sign_of_life_problem(job_type: str, ask: Callable[[str, tuple[str, ...]], Any] = database.figure) -> str:
     """What is wrong with the Airflow process of this container; empty where it gave a sign of life lately."""
-    import psycopg2
-
     try:
-        with closing((connect or database.connect)()) as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT extract(epoch FROM now() - max(latest_heartbeat)) FROM job "
-                "WHERE job_type = %s AND hostname = %s AND state = 'running'",
-                (job_type, socket.gethostname()),
-            )
-            age_s = cursor.fetchone()[0]
-    except psycopg2.Error as error:
-        return f"the database does not answer: {str(error).strip()}"
-    except CannotStart as error:
+        age_s = ask(
+            "SELECT extract(epoch FROM now() - max(latest_heartbeat)) FROM job "
+            "WHERE job_type = %s AND hostname = %s AND state = 'running'",
+            (job_type, socket.gethostname()),
+        )
+    except (database.DatabaseAway, CannotStart) as error:
         return str(error)
     if age_s is None:
         return "has not begun"

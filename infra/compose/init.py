@@ -5,10 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from infra.compose import database, process, secret_files
 from infra.compose.place import LOGS, CannotStart
@@ -28,7 +26,7 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     if cores < CORES_WANTED:
         print(f"Docker has {cores} core: with {CORES_WANTED} all is twice as fast.")
-    made = process.environment(os.environ, secret_files.read(), secret_files.database_password())
+    made = process.airflow_environment(os.environ, secret_files.read(), secret_files.database_password())
     return migrate(made)
 
 
@@ -66,10 +64,9 @@ def migrate(environment: Mapping[str, str]) -> int:
     moment.
     """
     remark = f"apache-airflow-core {version('apache-airflow-core')}"
-    with closing(database.connect()) as connection:
-        if _remark(connection) == remark:
-            print("Airflow's database is ready.")
-            return 0
+    if database.figure("SELECT obj_description(to_regclass(%s), 'pg_class')", (VERSION_TABLE,)) == remark:
+        print("Airflow's database is ready.")
+        return 0
     done = subprocess.run(
         ["airflow", "db", "migrate"],
         env=dict(environment),
@@ -81,15 +78,6 @@ def migrate(environment: Mapping[str, str]) -> int:
     if done.returncode != 0:
         print("Airflow's database could not be made:\n" + "\n".join(done.stdout.splitlines()[-15:]), file=sys.stderr)
         return done.returncode
-    with closing(database.connect()) as connection, connection, connection.cursor() as cursor:
-        cursor.execute(f"COMMENT ON TABLE {VERSION_TABLE} IS %s", (remark,))
+    database.change(f"COMMENT ON TABLE {VERSION_TABLE} IS %s", (remark,))
     print("Airflow's database is made.")
     return 0
-
-
-def _remark(connection: Any) -> str | None:
-    """What is remarked on the table that holds the version of the tables; None where nothing is, or no such table."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (VERSION_TABLE,))
-        found: str | None = cursor.fetchone()[0]
-    return found

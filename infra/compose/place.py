@@ -17,6 +17,3 @@ DATABASE_HOST = "postgres"
 DATABASE_PORT = 5432
 DATABASE = "airflow"
 """The name of the database and of its user."""
-
-AIRFLOW_URL = "http://airflow-api-server:8080"
-LOCAL_AWS_URL = "http://local-aws:4566"

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     except Stopped as problem:
         print(problem, file=sys.stderr)
         return 1
-    os.execvp("docker", ["docker", "compose", *arguments])
+    os.execvp("docker", ["docker", "compose", *arguments])  # noqa: S606 - no shell is wanted
 
 
 def _require_ports() -> None:

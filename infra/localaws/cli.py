@@ -70,8 +70,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME",
-        help="a name by which other machines call this one, besides 127.0.0.1 and localhost; requests for any other are "
-        "refused. Without it a server that listens to more than this machine answers to every name",
+        help="a name by which other machines call this one, besides 127.0.0.1 and localhost; requests for any other "
+        "are refused. Without it a server that listens to more than this machine answers to every name",
     )
     parser.add_argument("--state", type=Path, metavar="DIR", help="folder that keeps state (default: a temporary one)")
     parser.add_argument(

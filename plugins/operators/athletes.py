@@ -1,82 +1,87 @@
-"""Work on many athletes in one task: one athlete's failure is told by name, and the others go on.
+"""What Airflow is told of a batch of athletes: its label in the grid, its failures by name, whether to try again.
 
 A mapped task an athlete would show the same, but costs the scheduler a task for each of hundreds of athletes.
 """
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
-from include.garmin.document import SourceError, TooManyRequests
+from include.ingest.report import FINAL, Report
 from plugins.operators.denied import is_denied
-
-log = logging.getLogger(__name__)
 
 
 class AthletesFailed(Exception):
-    """The work failed for some of the athletes; the message names them, each with the reason."""
+    """The work failed for some of the athletes; the message names them, each with step and reason."""
 
 
-class DataRejected(Exception):
-    """An athlete's data is not fit to be used; the message says why."""
+FAILED = "failed"
+"""Key of the XCom that holds a task's failures, a text an athlete and step."""
+LABEL = "label"
+"""Name in the task's context that `map_index_template` shows."""
 
 
-FINAL = (SourceError, DataRejected)
-"""Failures that the next try would meet again, besides what IAM denies."""
+def label(report: Report) -> str:
+    """The athletes of a batch, the failed ones first and marked."""
+    failed = dict.fromkeys(failure.athlete_id for failure in report.failures)
+    return ", ".join([*(f"FAILED {name}" for name in failed), *(n for n in report.done if n not in failed)])
 
 
-@dataclass
-class Outcome:
-    """What became of each athlete of a batch."""
-
-    done: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    """Reason by athlete."""
-    retry_helps: bool = False
-    """Whether any failure is one that another try may not meet."""
-
-    @property
-    def label(self) -> str:
-        """How Airflow's UI names the batch: the athletes, the failed ones first and marked."""
-        marked = [f"FAILED {athlete}" for athlete in self.failed]
-        return ", ".join([*marked, *self.done])
-
-    @property
-    def failure(self) -> str | None:
-        """All failures in one text; None when there are none."""
-        if not self.failed:
-            return None
-        reasons = "; ".join(f"{athlete}: {reason}" for athlete, reason in self.failed.items())
-        total = len(self.failed) + len(self.done)
-        return f"{len(self.failed)} of {total} athletes failed, the others are done. {reasons}"
-
-    def note(self, athlete: str, error: Exception) -> None:
-        """Take a failure down."""
-        self.failed[athlete] = f"{type(error).__name__}: {error}"[:300]
-        self.retry_helps = self.retry_helps or not (isinstance(error, FINAL) or is_denied(error))
+def failures(report: Report) -> dict[str, str]:
+    """The reason of each failure by athlete and step, as `verdict` tells it."""
+    return {f"{failure.athlete_id} in {failure.step}": failure.reason for failure in report.failures}
 
 
-def for_each(athletes: Sequence[str], work: Callable[[str], str]) -> Outcome:
-    """Do `work` for every athlete; it returns what it did, for the log.
+def retry_helps(report: Report) -> bool:
+    """Whether another try may not meet every failure again: some are final, and what IAM denies stays denied."""
+    return any(not (isinstance(f.error, FINAL) or is_denied(f.error)) for f in report.failures)
 
-    When Garmin asks to be left alone, those that come after are not tried.
+
+def report_to_airflow(report: Report) -> None:
+    """Show a report in Airflow's grid and keep its failures for `verdict`; fail the task where there are any.
+
+    Raises:
+        AthletesFailed: some athletes failed, and another try may help.
+        AirflowFailException: some athletes failed, and no other try helps.
     """
-    outcome = Outcome()
-    for number, athlete in enumerate(athletes):
-        try:
-            told = work(athlete)
-        except TooManyRequests as error:
-            for left in athletes[number:]:
-                outcome.note(left, error)
-            log.warning("%s: %s", athlete, error)
-            break
-        except FINAL as error:
-            log.error("%s failed: %s", athlete, error)
-            outcome.note(athlete, error)
-        except Exception as error:
-            log.exception("%s failed", athlete)
-            outcome.note(athlete, error)
-        else:
-            log.info("%s: %s", athlete, told)
-            outcome.done.append(athlete)
-    return outcome
+    from airflow.sdk import get_current_context
+
+    from plugins.operators.airflow_sdk import AirflowFailException
+
+    context = get_current_context()
+    context[LABEL] = label(report)  # type: ignore[literal-required]
+    context["ti"].xcom_push(FAILED, failures(report))
+    if not report.failures:
+        return
+    failed = {failure.athlete_id for failure in report.failures}
+    reasons = "; ".join(f"{where}: {reason}" for where, reason in failures(report).items())
+    message = f"{len(failed)} of {len(failed.union(report.done))} athletes failed, the others are done. {reasons}"
+    raise (AthletesFailed if retry_helps(report) else AirflowFailException)(message)
+
+
+def kept_failures(ti: Any) -> dict[str, str]:
+    """All failures that the tasks of this run kept by `report_to_airflow`."""
+    found: dict[str, str] = {}
+    for task_id, map_index in _task_instances(ti):
+        found |= ti.xcom_pull(task_ids=task_id, key=FAILED, map_indexes=map_index) or {}
+    return found
+
+
+def failed_tasks(ti: Any) -> list[str]:
+    """Names of the run's failed tasks; a mapped one has its index at the end."""
+    return sorted(name for name, state in _states(ti).items() if state in ("failed", "upstream_failed"))
+
+
+def _states(ti: Any) -> dict[str, str | None]:
+    """State of every task of the run; a mapped task is named `task_id_index`."""
+    return dict(ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id])
+
+
+def _task_instances(ti: Any) -> list[tuple[str, int]]:
+    """Task id and map index (-1: not mapped) of the run's tasks; mapped ones that succeeded have nothing to tell."""
+    found = []
+    for name, state in _states(ti).items():
+        task_id, _, index = name.rpartition("_")
+        if not index.isdigit():
+            found.append((name, -1))
+        elif state != "success":
+            found.append((task_id, int(index)))
+    return found

@@ -14,7 +14,8 @@ CHANNEL_ROOT = f"{ML_DIR}/input/data"
 CODE = "code"
 """The input or channel that holds our modules."""
 MAX_RUNTIME_S = 3600
-VOLUME_GB = 10
+VOLUME_GB = 30
+"""Of each instance: a thousand athletes of five years are 0.5 GB of offline store and 1.6 GB of dataset."""
 
 Request = dict[str, Any]
 

@@ -6,7 +6,8 @@ import pytest
 from garmin_documents import activity, curated, max_met, stored
 
 from include.curate import Tables, curate, read_tables, write_tables
-from include.curate.store import from_csv, to_csv
+from include.curate.store import csv_by_month, from_csv, to_csv
+from include.curate.tables import to_frame
 from include.garmin import open_source
 from include.garmin.holdings import list_keys
 from include.garmin.raw import read_raw, write_raw
@@ -167,3 +168,15 @@ def test_a_rebuild_from_raw_gives_the_same_bytes(s3: Any, bucket: str) -> None:
     backwards = curate(reversed(list(read_raw(s3, bucket, "athlete-02"))))
     write_tables(s3, bucket, "athlete-02", backwards)
     assert _contents(s3, bucket) == first
+
+
+@pytest.mark.parametrize("sport", ["yoga", "a\nb", "a\r\nb", 'a"b,\r'])
+def test_a_month_is_written_as_it_would_be_alone_and_months_read_together_are_those_read_one_by_one(sport: str) -> None:
+    days = [None, "2025-03-31", "2025-04-01", "2025-04-01", "2025-05-02", None]
+    rows = [{"athlete_id": "ann", "activity_id": str(i), "day": day, "sport": sport} for i, day in enumerate(days)]
+    frame = to_frame("activities", rows)
+    parts = dict(csv_by_month("activities", frame))
+    months = frame["day"].dt.strftime("%Y-%m").fillna("unknown")
+    assert parts == {month: to_csv("activities", frame[months == month]) for month in sorted(set(months))}
+    alone = pd.concat([from_csv("activities", body) for body in parts.values()], ignore_index=True)
+    pd.testing.assert_frame_equal(from_csv("activities", *parts.values()), alone)

@@ -23,16 +23,11 @@ DAGS = {dag.dag_id: dag for dag in (garmin_ingest(), garmin_backfill(), model_bu
 HEAVY = ("pandas", "numpy", "great_expectations", "xgboost", "sagemaker", "pyarrow", "moto")
 
 FROM_GARMIN_TO_FEATURES = {
-    "plan": ["batches", "files", "live"],
-    "files": ["fetch_files"],
-    "live": ["fetch_live"],
-    "batches": ["batch.curate", "batch.features", "batch.validate"],
-    "fetch_files": ["batch.curate"],
-    "fetch_live": ["batch.curate"],
-    "batch.curate": ["batch.validate"],
-    "batch.validate": ["batch.features"],
-    "batch.features": ["announce"],
-    "announce": ["verdict"],
+    "plan": ["ingest_batch"],
+    "plan_live": ["fetch_live"],
+    "fetch_live": ["ingest_batch"],
+    "ingest_batch": ["write_features"],
+    "write_features": ["verdict"],
     "verdict": [],
 }
 EDGES = {
@@ -106,7 +101,7 @@ def python_callable(task: Any) -> Any:
 
 def test_the_chain_runs_over_assets() -> None:
     produced = {task.task_id: outlet.name for dag in DAGS.values() for task in dag.tasks for outlet in task.outlets}
-    assert produced == {"announce": "athlete_features", "approve": "approved_model"}
+    assert produced == {"write_features": "athlete_features", "approve": "approved_model"}
     assert [asset.name for asset in DAGS["model_build"].schedule] == ["athlete_features"]
     assert [asset.name for asset in DAGS["model_deploy"].schedule] == ["approved_model"]
 

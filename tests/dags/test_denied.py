@@ -7,7 +7,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from botocore.exceptions import ClientError
 
-from plugins.operators.athletes import for_each
+from include.ingest.report import Report
+from plugins.operators.athletes import failures, retry_helps
 from plugins.operators.denied import FailsAtOnce, fails_at_once, is_denied
 
 SENTENCE = "User: x is not authorized to perform: s3:PutObject on resource: arn:aws:s3:::b/k"
@@ -63,9 +64,10 @@ def test_what_a_generator_yields_comes_through() -> None:
 
 
 def test_a_batch_whose_calls_were_denied_is_not_tried_again() -> None:
-    outcome = for_each(["ann", "bob"], lambda _: task_function("AccessDenied"))
-    assert not outcome.retry_helps
-    assert "s3:PutObject" in (outcome.failure or "")
+    report = Report()
+    report.for_each(["ann", "bob"], "fetch", lambda _: task_function("AccessDenied"))
+    assert not retry_helps(report)
+    assert "s3:PutObject" in failures(report)["ann in fetch"]
 
 
 def test_a_denial_is_seen_through_the_error_that_was_raised_from_it() -> None:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from include.features.schema import COLUMNS, NAMES
-from include.features.store import latest, put_rows
+from include.features.store import latest, put_row
 from plugins.operators.aws import client
 from tests.localaws.conftest import LocalAws
 from tests.localaws.test_featurestore import create, offline_rows
@@ -30,13 +29,13 @@ def throttling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loca
     server.stop()
 
 
-def test_a_history_that_exceeds_an_athletes_write_units_is_put_whole(throttling: LocalAws) -> None:
+def test_puts_that_exceed_an_athletes_write_units_are_slowed_down_and_none_is_lost(throttling: LocalAws) -> None:
     features = [{"FeatureName": name, "FeatureType": "Fractional" if name in NAMES else "String"} for name in COLUMNS]
     group = create(throttling, "history-v1", features=features)
     days = [f"{date(2025, 1, 1) + timedelta(n)}T00:00:00Z" for n in range(DAYS)]
-    rows = pd.DataFrame({"athlete_id": "ann", "event_time": days, "sport": "running"} | dict.fromkeys(NAMES, 1.5))
-    runtime = client("sagemaker-featurestore-runtime")
-    assert put_rows(runtime, "history-v1", rows) == DAYS
+    runtime, values = client("sagemaker-featurestore-runtime"), dict.fromkeys(NAMES, 1.5)
+    for day in days:
+        put_row(runtime, "history-v1", {"athlete_id": "ann", "event_time": day, "sport": "running", **values})
     assert sorted(row["event_time"] for row in offline_rows(throttling, group, DAYS)) == days
     assert (latest(runtime, "history-v1", "ann") or {})["event_time"] == days[-1]
 

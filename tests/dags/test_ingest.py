@@ -1,12 +1,16 @@
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dags import backfill
 from dags.ingest import window
 from include.garmin.document import LoginNeeded, SourceError, TooManyRequests, UnknownAthlete
-from plugins.operators.athletes import DataRejected, for_each
+from include.ingest.report import Report
+from include.quality import DataRejected
+from plugins.operators.athletes import failures, label, retry_helps
 
 NO_DAYS: dict[str, Any] = {"from": None, "to": None}
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -28,39 +32,41 @@ def test_days_given_count_first(run_type: str) -> None:
     assert window({"from": "2025-01-01", "to": None}, run_type, MIDNIGHT) == (date(2025, 1, 1), None)
 
 
-def test_one_athletes_failure_is_named_and_the_others_go_on() -> None:
-    worked: list[str] = []
+def worked(work: Callable[[str], Any], *athletes: str) -> Report:
+    report = Report()
+    report.done += report.for_each(athletes, "fetch", work)
+    return report
 
+
+def test_the_grid_names_the_failed_athletes_first_and_verdict_each_with_its_step() -> None:
     def work(athlete: str) -> str:
         if athlete == "bob":
             raise ValueError("his file is broken")
-        worked.append(athlete)
         return "done"
 
-    outcome = for_each(["ann", "bob", "cleo"], work)
-    assert worked == ["ann", "cleo"]
-    assert outcome.label == "FAILED bob, ann, cleo"
-    assert outcome.failure == ("1 of 3 athletes failed, the others are done. bob: ValueError: his file is broken")
-    assert outcome.retry_helps
-
-
-def test_no_failure_is_none() -> None:
-    outcome = for_each(["ann"], lambda _: "done")
-    assert (outcome.done, outcome.failed, outcome.failure) == (["ann"], {}, None)
+    report = worked(work, "ann", "bob", "cleo")
+    assert label(report) == "FAILED bob, ann, cleo"
+    assert failures(report) == {"bob in fetch": "ValueError: his file is broken"}
+    assert retry_helps(report)
 
 
 @pytest.mark.parametrize(
-    "error", [SourceError("no file"), LoginNeeded("run it"), DataRejected("no day"), UnknownAthlete("who")]
+    "error",
+    [
+        SourceError("no file"),
+        LoginNeeded("run it"),
+        DataRejected("no day"),
+        UnknownAthlete("who"),
+        TooManyRequests(90),
+        ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject"),
+    ],
 )
 def test_what_the_next_try_would_meet_again_is_not_retried(error: Exception) -> None:
     def work(athlete: str) -> str:
-        if athlete == "bob":
-            raise error
-        return "done"
+        raise error
 
-    outcome = for_each(["bob", "ann"], work)
-    assert not outcome.retry_helps
-    assert outcome.done == ["ann"]
+    assert not retry_helps(worked(work, "bob"))
+    assert not retry_helps(Report())
 
 
 def test_one_failure_that_may_pass_is_retried_though_another_is_final() -> None:
@@ -69,23 +75,7 @@ def test_one_failure_that_may_pass_is_retried_though_another_is_final() -> None:
     def work(athlete: str) -> str:
         raise next(errors)
 
-    assert for_each(["ann", "bob"], work).retry_helps
-
-
-def test_nobody_is_asked_for_after_garmin_said_429() -> None:
-    asked: list[str] = []
-
-    def work(athlete: str) -> str:
-        asked.append(athlete)
-        if athlete == "bob":
-            raise TooManyRequests(90)
-        return "done"
-
-    outcome = for_each(["ann", "bob", "cleo"], work)
-    assert asked == ["ann", "bob"]
-    assert sorted(outcome.failed) == ["bob", "cleo"]
-    assert "90 s" in outcome.failed["cleo"]
-    assert not outcome.retry_helps
+    assert retry_helps(worked(work, "ann", "bob"))
 
 
 def test_a_backfill_run_of_the_schedule_has_its_month() -> None:

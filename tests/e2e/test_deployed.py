@@ -75,7 +75,7 @@ def objects(deployed: Laptop, prefix: str) -> dict[str, bytes]:
 
 def test_bad_files_are_told_and_the_other_athletes_have_their_forecasts(deployed: Laptop) -> None:
     for name in ("corrupt", "zipped"):
-        assert f"{name} in fetch_files: SourceError" in deployed.output
+        assert f"{name} in fetch: SourceError" in deployed.output
     for name in GOOD:
         answer = forecast(deployed, name)
         assert answer.status == 200, answer.document
@@ -100,8 +100,8 @@ def test_an_athlete_without_a_reading_is_told_why_there_is_no_forecast(deployed:
 def test_an_unknown_athlete_fails_by_name_and_the_other_goes_on(deployed: Laptop) -> None:
     state, log = deployed.run_dag("garmin_ingest", athletes=["nobody", "ann"])
     assert state == "failed"
-    assert "nobody in fetch_files: UnknownAthlete" in log
-    assert "ann in fetch_files" not in log
+    assert "nobody in fetch: UnknownAthlete" in log
+    assert "ann in fetch" not in log
 
 
 def test_an_export_that_is_none_fails_with_the_reason(deployed: Laptop, tmp_path: Path) -> None:
@@ -124,10 +124,10 @@ def test_tables_deleted_and_made_anew_from_raw_are_the_same_to_the_byte(deployed
 
 
 @contextmanager
-def denied(deployed: Laptop, role: str, action: str) -> Iterator[None]:
+def denied(deployed: Laptop, role: str, action: str, resource: str = "*") -> Iterator[None]:
     """Take an action away from a role for a while, as an administrator who narrows its policies too far does."""
     iam, name = deployed.client("iam"), f"{settings().project}-{role}"
-    statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+    statement = {"Effect": "Deny", "Action": action, "Resource": resource}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     deployed.provoked.add((name, action))
     iam.put_role_policy(RoleName=name, PolicyName="taken-away", PolicyDocument=document)
@@ -135,6 +135,23 @@ def denied(deployed: Laptop, role: str, action: str) -> Iterator[None]:
         yield
     finally:
         iam.delete_role_policy(RoleName=name, PolicyName="taken-away")
+
+
+def test_a_denied_bulk_write_fails_once_by_its_key_and_the_next_run_makes_up_for_it(deployed: Laptop) -> None:
+    files = f"arn:aws:s3:::{settings().bucket}/feature-store/*"
+    before = objects(deployed, "feature-store/")
+    with denied(deployed, "tasks", "s3:PutObject", files):
+        state, log = deployed.run_dag("garmin_ingest", athletes=["ann"])
+    assert state == "failed"
+    failed = [(task.task_id, task.try_number) for task in deployed.failed_tasks("garmin_ingest")]
+    assert sorted(failed) == [("verdict", 1), ("write_features", 1)]
+    assert "is not authorized to perform: s3:PutObject on resource: " in log
+    assert objects(deployed, "feature-store/") == before
+    assert objects(deployed, "state/features/staged/"), "the rows wait for whoever clears the task"
+
+    state, log = deployed.run_dag("garmin_ingest", athletes=["ann"])
+    assert state == "success", log
+    assert len(objects(deployed, "feature-store/")) > len(before)
 
 
 def served_version(deployed: Laptop) -> str | None:

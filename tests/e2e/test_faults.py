@@ -59,7 +59,7 @@ def _offline_files(laptop: Laptop, folder: Path) -> list[Path]:
 
 
 def test_a_killed_scheduler_and_a_second_run_that_resumes(laptop: Laptop, tmp_path: Path) -> None:
-    laptop.wait_until(lambda: _running(laptop, "fetch_files", "curate", "validate", "features"), "an ingest task")
+    laptop.wait_until(lambda: _running(laptop, "ingest_batch"), "an ingest task")
     laptop.kill("scheduler")
     laptop.wait_for("scheduler runs again")
     laptop.wait_for("Ready after", seconds=600)
@@ -74,8 +74,10 @@ def test_a_killed_scheduler_and_a_second_run_that_resumes(laptop: Laptop, tmp_pa
         again.stop()
 
 
-def test_a_killed_local_aws(laptop: Laptop, tmp_path: Path) -> None:
-    laptop.wait_until(lambda: _running(laptop, "curate", "validate", "features"), "an ingest task that writes")
+@pytest.mark.parametrize("task", ["ingest_batch", "write_features"])
+def test_a_killed_local_aws(laptop: Laptop, tmp_path: Path, task: str) -> None:
+    """Also in the middle of the bulk write: what is staged is written again as a whole."""
+    laptop.wait_until(lambda: _running(laptop, task), f"{task} that writes")
     laptop.kill("local-aws")
     laptop.wait_for("local-aws runs again")
     laptop.wait_for("Ready after", seconds=600)

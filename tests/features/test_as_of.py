@@ -12,7 +12,7 @@ from botocore.config import Config
 from include.features.as_of import dataset_moment, is_complete, note_last_put, read_last_put
 from include.features.build import build_features
 from include.features.schema import COLUMNS, NAMES
-from include.features.store import put_rows
+from include.features.store import to_record
 from include.jobs.preprocess import preprocess
 from tests.features.conftest import random_frames
 from tests.localaws.conftest import LocalAws
@@ -72,7 +72,9 @@ class OfflineStore:
     def put(self, athlete: str, **values: Any) -> datetime:
         """Put an athlete's history; the moment when all of it was put."""
         rows = build_features(random_frames(seed=len(athlete))).assign(athlete_id=athlete, **values)
-        put_rows(self.runtime, "days-v1", rows)
+        for row in rows.to_dict("records"):
+            record = to_record({str(name): value for name, value in row.items()})
+            self.runtime.put_record(FeatureGroupName="days-v1", Record=record, TargetStores=["OfflineStore"])
         return datetime.now(UTC)
 
     def objects(self) -> list[dict[str, Any]]:

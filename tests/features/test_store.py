@@ -1,6 +1,3 @@
-import random
-import threading
-import time
 from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
@@ -8,37 +5,23 @@ import pytest
 
 from include.features.build import build_features
 from include.features.schema import COLUMNS
-from include.features.store import latest, put_rows, read_offline, rows_to_put, to_record
+from include.features.store import latest, put_row, read_offline, rows_to_put, to_record
 from tests.features.conftest import random_frames
 
 NOON = pd.Timestamp("2024-06-01T12:00:00Z")
 AS_OF = datetime(2024, 6, 2, tzinfo=UTC)
 
 
-class Killed(Exception):
-    """The process ended here."""
-
-
 class Runtime:
-    """Feature Store's two stores; `fails_after` puts it fails."""
+    """Feature Store's online store, and which puts there were."""
 
-    def __init__(self, fails_after=None):
-        self.offline, self.online = [], {}
-        self.puts, self.fails_after = [], fails_after
-        self._lock = threading.Lock()
+    def __init__(self):
+        self.online, self.puts = {}, []
 
     def put_record(self, FeatureGroupName, Record, TargetStores=("OnlineStore", "OfflineStore")):
         record = {item["FeatureName"]: item["ValueAsString"] for item in Record}
-        time.sleep(random.random() / 5000)  # puts that are under way together end in any order
-        with self._lock:
-            if self.fails_after is not None and len(self.puts) >= self.fails_after:
-                raise Killed
-            self.puts.append((record["event_time"], tuple(TargetStores)))
-            if "OfflineStore" in TargetStores:
-                self.offline.append(record)
-            newest = self.online.get(record["athlete_id"])
-            if "OnlineStore" in TargetStores and (newest is None or newest["event_time"] <= record["event_time"]):
-                self.online[record["athlete_id"]] = record
+        self.puts.append((record["event_time"], tuple(TargetStores)))
+        self.online[record["athlete_id"]] = record
 
     def get_record(self, FeatureGroupName, RecordIdentifierValueAsString):
         newest = self.online.get(RecordIdentifierValueAsString)
@@ -64,28 +47,22 @@ def write(folder, *parts):
     return paths
 
 
-def test_every_row_is_put_and_unknown_features_are_left_out(rows):
+def newest(rows):
+    return rows.iloc[-1].to_dict()
+
+
+def test_unknown_features_of_a_row_are_left_out(rows):
+    record = {item["FeatureName"]: item["ValueAsString"] for item in to_record(rows.iloc[0].to_dict())}
+    assert "load_42d" not in record
+    assert float(record["history_days"]) == 0
+
+
+def test_the_newest_row_is_put_to_both_stores(rows):
     client = Runtime()
-    assert put_rows(client, "group", rows) == len(rows) == len(client.offline)
-    first = next(record for record in client.offline if record["event_time"] == rows["event_time"].iloc[0])
-    assert "load_42d" not in first
-    assert float(first["history_days"]) == 0
+    put_row(client, "group", newest(rows))
+    assert client.puts == [(rows["event_time"].iloc[-1], ("OnlineStore", "OfflineStore"))]
     assert latest(client, "group", "x")["event_time"] == rows["event_time"].iloc[-1]
     assert latest(client, "group", "nobody") is None
-    assert put_rows(client, "group", rows.iloc[:0]) == 0
-
-
-def test_history_goes_to_the_offline_store_alone_and_the_newest_row_to_both_and_last(rows):
-    client = Runtime()
-    put_rows(client, "group", rows)
-    assert {stores for _, stores in client.puts[:-1]} == {("OfflineStore",)}
-    assert client.puts[-1] == (rows["event_time"].iloc[-1], ("OnlineStore", "OfflineStore"))
-
-
-def test_rows_of_two_athletes_are_refused(rows):
-    both = pd.concat([rows, rows.assign(athlete_id="y")])
-    with pytest.raises(ValueError, match="one athlete"):
-        put_rows(Runtime(), "group", both)
 
 
 def test_a_run_puts_its_days_and_all_that_the_group_lacks_before_them(rows):
@@ -95,28 +72,13 @@ def test_a_run_puts_its_days_and_all_that_the_group_lacks_before_them(rows):
         return len(rows_to_put(client, "group", rows, last - timedelta(days=days_before_the_last)))
 
     assert to_put(3) == len(rows)  # the group is new
-    put_rows(client, "group", rows.iloc[:-20])
+    put_row(client, "group", newest(rows.iloc[:-20]))
     assert to_put(3) == 20 + 1
     assert to_put(100) == 101
-    put_rows(client, "group", rows)
+    put_row(client, "group", newest(rows))
     assert to_put(10) == 11
     assert len(rows_to_put(client, "group", rows, None)) == len(rows)
     assert rows_to_put(client, "group", rows.iloc[:0], last).empty
-
-
-@pytest.mark.parametrize("held", [0, 60])
-@pytest.mark.parametrize("puts_before_the_kill", [0, 1, 7, 30, 59, 88])
-def test_puts_that_were_killed_are_made_up_for_by_the_next_run(rows, held, puts_before_the_kill):
-    some, client = rows.iloc[:90], Runtime()
-    put_rows(client, "group", some.iloc[:held])
-    client.fails_after = len(client.puts) + min(puts_before_the_kill, 90 - held - 1)
-    last = date.fromisoformat(some["event_time"].iloc[-1][:10])
-    with pytest.raises(Killed):
-        put_rows(client, "group", rows_to_put(client, "group", some, last - timedelta(days=3)))
-    client.fails_after = None
-    put_rows(client, "group", rows_to_put(client, "group", some, last))
-    assert {record["event_time"] for record in client.offline} == set(some["event_time"])
-    assert latest(client, "group", "x")["event_time"] == some["event_time"].iloc[-1]
 
 
 def test_numbers_keep_every_digit(rows):

@@ -6,17 +6,20 @@ import io
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from include import lake
 from include.deploy.forget import NotErased, plan_erasure
-from include.features.schema import NAMES
+from include.features.offline_files import OfflineStore, staged_body, write_history
+from include.features.schema import EVENT_TIME, NAMES, RECORD_ID
 from include.forecast.dataset import Dataset, read_manifest, read_rows, write_dataset
 from include.forecast.rows import Rows
 from include.garmin.connect.tokens import Tokens, TokenStore
@@ -33,9 +36,10 @@ ANOTHER_PROJECTS = "gff-x-athlete-day-v1"
 ATHLETES = ("ann", "ann2", "bob")
 """`ann` is erased; the id of another begins with it."""
 DAYS = ("2026-01-01", "2026-01-02")
-MIXED = ("config/", "datasets/", "reports/", "feature-store/", "quality/")
+MIXED = ("config/", "datasets/", "reports/", "feature-store/", "quality/", "state/features/", "again/")
 """Where objects hold several athletes."""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+IN_BULK = OfflineStore(SETTINGS.bucket, "feature-store/123456789012/offline-store/gff-athlete-day-v3-1/data")
 TOKENS = Tokens("garminconnect", {"garmin_tokens.json": "{}"}, NOW, None)
 
 
@@ -66,6 +70,7 @@ class World:
             self._fill_dataset(version, athletes)
             self._fill_report(version, athletes)
         self._fill_feature_store()
+        self._fill_in_bulk()
 
     def _make_store_role(self) -> None:
         """The role by which Feature Store writes the offline store."""
@@ -115,6 +120,21 @@ class World:
         while len(self.offline()) < len(self.groups) * len(ATHLETES) * len(DAYS):
             assert time.monotonic() < deadline, "the offline store does not hold what was put"
             time.sleep(0.5)
+
+    def _fill_in_bulk(self) -> None:
+        """History that a run has written to the offline store, and what another has staged for it."""
+        times = [f"{day}T00:00:00Z" for day in (*DAYS, "2026-02-01")]
+        wanted = [{RECORD_ID: athlete, EVENT_TIME: time} for athlete in ATHLETES for time in times]
+        frame = pd.DataFrame(wanted).assign(sport="running", **dict.fromkeys(NAMES, 1.5))
+        staged = self.folder / "staged.parquet"
+        staged.write_bytes(staged_body(frame))
+        self.put(lake.staged_features_key("run", 0), staged.read_bytes())
+        write_history(self.s3, IN_BULK, [staged], NOW)
+
+    def in_bulk(self) -> list[dict[str, Any]]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=SETTINGS.bucket, Prefix=IN_BULK.prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [row for key in keys for row in pq.read_table(io.BytesIO(self.read(key))).to_pylist()]
 
     def offline(self) -> list[dict[str, Any]]:
         return [row for group in self.groups for row in offline_rows_now(self.aws, group)]
@@ -245,6 +265,18 @@ def test_the_offline_store_keeps_every_row_and_column_of_the_others(
     assert {"write_time", "api_invocation_time", "readings"} <= set(found[0])
 
 
+def test_history_that_was_written_in_bulk_loses_the_rows_of_the_athlete_alone(
+    world: World, after: dict[tuple[str, str], bytes | None]
+) -> None:
+    found = sorted((row[RECORD_ID], row[EVENT_TIME], row["load_7d"]) for row in world.in_bulk())
+    assert found == [(athlete, f"{day}T00:00:00Z", 1.5) for athlete in ("ann2", "bob") for day in DAYS]
+    staged = world.folder / "after.parquet"
+    staged.write_bytes(world.read(lake.staged_features_key("run", 0)))
+    again = write_history(world.s3, replace(IN_BULK, prefix="again"), [staged], NOW)
+    assert sorted(row[RECORD_ID] for row in again.newest) == ["ann2", "bob"], "the run goes on with the others"
+    assert again.rows == len(found)
+
+
 def test_the_online_store_forgets_the_athlete_in_every_group_of_the_project(
     world: World, after: dict[tuple[str, str], bytes | None]
 ) -> None:
@@ -305,7 +337,7 @@ def test_a_report_keeps_what_is_of_the_others(world: World, after: dict[tuple[st
 def test_it_says_what_it_erased_and_what_remains(said: list[str], after: dict[tuple[str, str], bytes | None]) -> None:
     erased = [line.removeprefix("erased ") for line in said if line.startswith("erased ")]
     assert erased == [line.strip() for line in said if line.startswith("  ")]
-    assert any(line.startswith("feature-store/: the athlete's part of 6 objects") for line in erased)
+    assert any(line.startswith("feature-store/: the athlete's part of 8 objects") for line in erased)
     assert "Garmin tokens: parameter /gff/garmin/ann" in erased
     assert any("models built so far" in line for line in said)
     assert any("run this again after" in line for line in said)

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from include.garmin.document import Held, RawDocument, TooManyRequests, nothing_held
-from include.garmin.fetching import fetch_athlete, first_day_to_fetch, note_fetched
+from include.garmin.fetching import fetch_athlete, from_first_missed_day, note_fetched
+from include.garmin.planning import Batch
 from include.garmin.raw import RawWritten, read_raw
+from include.garmin.registry import Athlete
 
 NOW = datetime(2026, 3, 20, 6, tzinfo=UTC)
 ALL = (None, None)
@@ -71,6 +73,18 @@ def test_garmin_is_left_alone_until_the_time_is_over(s3: Any, bucket: str) -> No
         fetch(s3, bucket, early, NOW + timedelta(seconds=60))
     assert early.asked == []
     assert fetch_athlete(s3, bucket, early, "ann", ALL, NOW, live=False) == RawWritten(written=2), "files do not wait"
+
+
+def first_day_to_fetch(s3: Any, bucket: str, names: list[str], start: date) -> date | None:
+    batch = Batch(tuple(Athlete(name) for name in names), (start, date(2026, 4, 2)))
+    [extended] = from_first_missed_day(s3, bucket, [batch])
+    assert extended.days[1] == batch.days[1]
+    return extended.days[0]
+
+
+def test_a_batch_without_a_first_day_stays_as_it_is(s3: Any, bucket: str) -> None:
+    batch = Batch((Athlete("ann"),), (None, None))
+    assert from_first_missed_day(s3, bucket, [batch]) == [batch]
 
 
 def test_an_outage_leaves_no_hole(s3: Any, bucket: str) -> None:

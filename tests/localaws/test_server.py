@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -152,3 +153,25 @@ def test_clients_in_parallel_lose_nothing(localaws):
     for worker in workers:
         worker.join()
     assert localaws.client("s3").list_objects_v2(Bucket="parallel")["KeyCount"] == 160
+
+
+def test_a_server_for_other_machines_answers_to_its_names_alone(tmp_path):
+    names = ["--host-name", "Local-AWS", "--host-name", "169.254.170.2"]
+    command = [*COMMAND, "--host", "0.0.0.0", "--port", "0", "--state", str(tmp_path), *names]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        ready = process.stdout.readline()
+        port = int(re.search(r"http://127.0.0.1:(\d+)", ready)[1])
+        for host in ("local-aws:4566", "LOCAL-AWS", "169.254.170.2:4566", "127.0.0.1:4566", "localhost"):
+            assert b"is not this machine" not in asked_as(host, port), host
+        for host in ("rebound.example.com:4566", "local-aws.example.com", "10.0.0.1"):
+            assert b"is not this machine" in asked_as(host, port), host
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def asked_as(host: str, port: int) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/", headers={"Host": host})
+    return connection.getresponse().read()

@@ -1,0 +1,169 @@
+"""A batch of athletes in one go: files -> raw -> tables -> checks -> feature rows, staged for the offline store.
+
+The steps hand the tables on in memory: to read an athlete's months back costs more than all else that is done with
+them. Each step can be done again: what raw holds is not written twice, months are rewritten whole, and staged rows
+replace those of an earlier try.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import pandas as pd
+
+from include.curate import Tables, context_start, curate, days_start, read_tables, write_tables
+from include.features.build import build_features
+from include.features.history import history_document
+from include.features.offline_files import staged_body
+from include.features.store import rows_to_put
+from include.garmin.document import Source
+from include.garmin.fetching import fetch_athlete, note_fetched
+from include.garmin.planning import Batch
+from include.garmin.raw import RawWritten, read_raw
+from include.ingest.places import Places
+from include.ingest.report import Report
+from include.lake import history_key, staged_features_key
+from include.quality import DataRejected, Verdict, validate, write_data_docs, write_quarantine
+
+OpenSource = Callable[[str], Source]
+"""Opens the source that a specification names, e.g. `export:PATH.zip`."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Which part of which run is being done."""
+
+    run: str
+    """Names the run in keys of the bucket."""
+    number: int
+    """Of the batch within its run."""
+    now: datetime
+
+
+def fetch_live(places: Places, batch: Batch, default_source: str, open_source: OpenSource, now: datetime) -> Report:
+    """Bring what Garmin Connect has of a batch's days into raw; what raw holds and cannot change is not asked for."""
+    sources = {athlete.athlete_id: athlete.source or default_source for athlete in batch.athletes}
+
+    def fetch(athlete_id: str) -> RawWritten:
+        source = open_source(sources[athlete_id])
+        written = fetch_athlete(
+            places.s3, places.bucket, source, athlete_id, batch.days, now, live=True, again=batch.again
+        )
+        note_fetched(places.s3, places.bucket, athlete_id, batch.days, now.date())
+        return written
+
+    report = Report()
+    report.done += report.for_each(batch.names, "fetch", fetch)
+    return report
+
+
+def ingest_batch(
+    places: Places, batch: Batch, file_sources: dict[str, str], open_source: OpenSource, task: Task
+) -> Report:
+    """Bring a batch of athletes from their files, and from what raw holds, to staged feature rows.
+
+    An athlete whose files cannot be read goes on with what raw holds.
+
+    Args:
+        file_sources: by athlete, the source to read first; athletes that are missing here are taken from raw alone.
+    """
+    report = Report()
+
+    def fetch(athlete_id: str) -> RawWritten:
+        source = open_source(file_sources[athlete_id])
+        return fetch_athlete(
+            places.s3, places.bucket, source, athlete_id, batch.days, task.now, live=False, again=batch.again
+        )
+
+    def curate_one(athlete_id: str) -> "Curated":
+        return curate_athlete(places, athlete_id, batch.days[0])
+
+    report.for_each([name for name in batch.names if name in file_sources], "fetch", fetch)
+    curated = report.for_each(batch.names, "curate", curate_one)
+    clean = _validated(places, {name: found.tables for name, found in curated.items()}, batch, task, report)
+
+    def features_one(athlete_id: str) -> "Features":
+        return write_history_document(places, athlete_id, clean[athlete_id], batch.days[0])
+
+    features = report.for_each(clean, "features", features_one)
+    stage(places, [found.to_put for found in features.values()], task)
+    report.done += features
+    return report
+
+
+@dataclass(frozen=True)
+class Curated:
+    """An athlete's tables, all months of them, as they stand in the bucket."""
+
+    tables: Tables
+    rewritten: Tables
+
+    def __str__(self) -> str:
+        rows = ", ".join(f"{len(frame)} {name}" for name, frame in self.rewritten.frames().items())
+        return f"{rows}; mended: {dict(self.rewritten.mends)}; not read: {dict(self.rewritten.unread)}"
+
+
+def curate_athlete(places: Places, athlete_id: str, since: date | None) -> Curated:
+    """Rewrite an athlete's months from that of `since` on (None: all) from raw."""
+    first = since.replace(day=1) if since else None
+    starts = (context_start(first), days_start(first)) if first else ()
+    tables = curate(read_raw(places.s3, places.bucket, athlete_id, *starts), first)
+    write_tables(places.s3, places.bucket, athlete_id, tables, tables.since_month)
+    whole = tables if tables.since_month is None else read_tables(places.s3, places.bucket, athlete_id)
+    return Curated(whole, tables)
+
+
+def _validated(
+    places: Places, tables: dict[str, Tables], batch: Batch, task: Task, report: Report
+) -> dict[str, Tables]:
+    """The clean tables of the athletes whose data can be used; what was rejected is in quarantine, with its reason."""
+    if not tables:
+        return {}
+    checked = validate(tables)
+    write_data_docs(places.s3, places.bucket, f"{task.now:%Y%m%dt%H%M%Sz}-{task.number}", checked.data_docs)
+    since_month = f"{batch.days[0]:%Y-%m}" if batch.days[0] else None
+
+    def keep_clean(athlete_id: str) -> Verdict:
+        verdict = checked.verdicts[athlete_id]
+        write_quarantine(places.s3, places.bucket, athlete_id, verdict, since_month)
+        if verdict.first_rejected_month:
+            write_tables(places.s3, places.bucket, athlete_id, verdict.clean, verdict.first_rejected_month)
+        if not verdict.success:
+            raise DataRejected("; ".join(verdict.failures))
+        return verdict
+
+    return {name: verdict.clean for name, verdict in report.for_each(tables, "validate", keep_clean).items()}
+
+
+@dataclass(frozen=True)
+class Features:
+    """An athlete's feature rows that the feature group lacks or may lack."""
+
+    to_put: pd.DataFrame
+
+    def __str__(self) -> str:
+        return f"{len(self.to_put)} rows to put" if len(self.to_put) else "no data, so no features"
+
+
+def write_history_document(places: Places, athlete_id: str, tables: Tables, since: date | None) -> Features:
+    """Build an athlete's feature rows, and write the history that the API shows."""
+    rows = build_features(tables)
+    if rows.empty:
+        return Features(rows)
+    places.s3.put_object(
+        Bucket=places.bucket,
+        Key=history_key(athlete_id),
+        Body=json.dumps(history_document(tables, rows)).encode(),
+        ContentType="application/json",
+    )
+    return Features(rows_to_put(places.runtime, places.feature_group, rows, since))
+
+
+def stage(places: Places, frames: list[pd.DataFrame], task: Task) -> None:
+    """Keep the rows of a batch for the one write of its run."""
+    parts = [frame for frame in frames if len(frame)]
+    key = staged_features_key(task.run, task.number)
+    if parts:
+        body = staged_body(pd.concat(parts, ignore_index=True))
+        places.s3.put_object(Bucket=places.bucket, Key=key, Body=body)
