@@ -36,6 +36,20 @@ class RunFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Run:
+    """One run of a DAG. `due_at` is Airflow's `run_after`."""
+
+    run_id: str
+    state: str
+    due_at: datetime
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in ("queued", "running")
+
+
+@dataclass(frozen=True)
 class TaskState:
     """One try of one task."""
 
@@ -96,12 +110,13 @@ class AirflowApi:
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
         return str(self._send("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
-    def runs(self, dag_id: str, since: datetime | None = None) -> list[dict[str, Any]]:
+    def runs(self, dag_id: str, since: datetime | None = None) -> list[Run]:
         """Runs, newest first; with `since` those that became due from that moment on."""
         query = {"order_by": "-run_after", "limit": "20"}
         if since is not None:
             query["run_after_gte"] = since.astimezone(UTC).isoformat()
-        return list(self._get(f"/dags/{dag_id}/dagRuns", **query)["dag_runs"])
+        found = self._get(f"/dags/{dag_id}/dagRuns", **query)["dag_runs"]
+        return [Run(row["dag_run_id"], row["state"], datetime.fromisoformat(row["run_after"])) for row in found]
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """The tasks of a run, mapped ones each."""
@@ -127,7 +142,7 @@ class AirflowApi:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if found := self.runs(dag_id, since):
-                return str(found[-1]["dag_run_id"])
+                return found[-1].run_id
             sleep(0.5)
         raise RunFailed(f"{dag_id} was not started within {timeout_s:.0f} s", dag_id)
 
@@ -142,7 +157,7 @@ class AirflowApi:
         """Wait for the end of a run, telling which tasks run; its final state (`success`, `failed`)."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            state = next((str(run["state"]) for run in self.runs(dag_id) if run["dag_run_id"] == run_id), "unknown")
+            state = next((run.state for run in self.runs(dag_id) if run.run_id == run_id), "unknown")
             if state in ENDED:
                 return state
             detail(_summary(self.tasks(dag_id, run_id)))

@@ -18,7 +18,7 @@ from include.serving import model_packages
 from include.settings import Settings
 from infra.deployment import forecasts
 from infra.deployment.addresses import Addresses, Clients, Urls, find_addresses
-from infra.deployment.airflow_api import AirflowApi, RunFailed, TaskState
+from infra.deployment.airflow_api import AirflowApi, Run, RunFailed, TaskState
 from infra.deployment.failure import NotDeployed
 from infra.deployment.progress import Progress
 
@@ -90,14 +90,28 @@ class Chain:
             self.progress.say("forecasts answer already: nothing is built anew")
             return self.addresses()
         self.unpause()
-        since = datetime.now(UTC) - RECENTLY
-        self._ingest()
-        self._build(since)
-        self._follow("model_deploy", self._next_run("model_deploy", since))
+        self._run_or_follow()
         with self.progress.stage("first forecast"):
             if not self.answers():
                 raise NotDeployed("The chain ended well, but no forecast answers; see the log of the API's Lambda.")
         return self.addresses()
+
+    def _run_or_follow(self) -> None:
+        """Run ingest, build and deployment; what an earlier attempt left on its way is followed from where it is."""
+        since = datetime.now(UTC) - RECENTLY
+        if (deploying := self._unfinished("model_deploy")) is not None:
+            self._follow("model_deploy", deploying.run_id)
+            return
+        if (building := self._unfinished("model_build")) is not None:
+            since = building.due_at
+        else:
+            self._ingest()
+        self._build(since)
+        self._follow("model_deploy", self._next_run("model_deploy", since))
+
+    def _unfinished(self, dag_id: str) -> Run | None:
+        """The newest run that has not ended."""
+        return next((run for run in self.airflow.runs(dag_id) if run.is_active), None)
 
     def answers(self) -> bool:
         """Whether a forecast of one of the athletes comes."""
@@ -151,8 +165,8 @@ class Chain:
 
     def _ingest(self) -> None:
         """Load the whole history; a run that an earlier attempt left unfinished is followed instead."""
-        unfinished = [run for run in self.airflow.runs("garmin_ingest") if run["state"] in ("queued", "running")]
-        run_id = unfinished[0]["dag_run_id"] if unfinished else self.airflow.trigger("garmin_ingest")
+        unfinished = self._unfinished("garmin_ingest")
+        run_id = unfinished.run_id if unfinished else self.airflow.trigger("garmin_ingest")
         try:
             self._follow("garmin_ingest", run_id)
         except RunFailed as failure:

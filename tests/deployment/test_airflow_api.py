@@ -68,7 +68,9 @@ TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances/list"
 
 def runs(state: str) -> dict[str, Any]:
     """A list of runs, as the API answers it."""
-    return {"dag_runs": [{"dag_run_id": "r1", "state": state}, {"dag_run_id": "r0", "state": "failed"}]}
+    rows = [("r1", state), ("r0", "failed")]
+    due_at = "2026-11-01T06:00:00Z"
+    return {"dag_runs": [{"dag_run_id": name, "state": held, "run_after": due_at} for name, held in rows]}
 
 
 def test_a_run_by_hand_is_triggered_with_its_token_and_without_a_date(airflow: FakeAirflow, api: AirflowApi) -> None:

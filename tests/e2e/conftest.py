@@ -92,13 +92,13 @@ class Laptop:
     def failed_tasks(self, dag_id: str) -> list[TaskState]:
         """The failed tasks of the newest run of a DAG, each with the number of its last try."""
         airflow = airflow_at(f"http://127.0.0.1:{self.port_airflow}")
-        run_id = str(airflow.runs(dag_id)[0]["dag_run_id"])
+        run_id = airflow.runs(dag_id)[0].run_id
         return [task for task in airflow.tasks(dag_id, run_id) if task.state == "failed"]
 
     def links(self, dag_id: str, task_id: str) -> dict[str, str]:
         """The links that the Airflow UI shows with a task of the newest run of a DAG."""
         url = f"http://127.0.0.1:{self.port_airflow}"
-        run_id = airflow_at(url).runs(dag_id)[0]["dag_run_id"]
+        run_id = airflow_at(url).runs(dag_id)[0].run_id
         token = httpx.get(f"{url}/auth/token").json()["access_token"]
         answer = httpx.get(
             f"{url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links",
