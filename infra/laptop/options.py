@@ -6,10 +6,10 @@ from pathlib import Path
 from infra.deployment.failure import NotDeployed
 
 ROOT = Path(__file__).parents[2]
-OFFLINE_DELAY_S = 3.0
+OFFLINE_DELAY_S = 1.0
 """What local AWS takes from the last put of features until the offline store has them all (AWS: up to 15 minutes)."""
-OFFLINE_STORE_LAG_S = OFFLINE_DELAY_S + 4
-"""How long `model_build` waits for it: writing years of days takes a busy laptop some seconds more."""
+OFFLINE_STORE_LAG_S = OFFLINE_DELAY_S + 2
+"""How long `model_build` waits for it: a busy laptop writes a second later. What is put is an athlete's newest row."""
 
 
 class LaptopError(NotDeployed):

@@ -6,7 +6,11 @@ Logs of tasks are read from disk by the API server, so the log servers of schedu
 """
 
 import sys
+import threading
+import time
 from collections.abc import Mapping
+
+import httpx
 
 from infra.laptop import forked
 from infra.laptop.options import OFFLINE_DELAY_S, ROOT, Options
@@ -23,6 +27,7 @@ def local_aws(options: Options, environment: Mapping[str, str]) -> Component:
     return Component("local-aws", command + state + delay, own, ROOT)
 
 
+EXECUTION_API_WITHIN_S = 60
 AIRFLOW_ARGUMENTS = {
     "api-server": ("api-server",),
     "dag-processor": ("dag-processor",),
@@ -58,3 +63,17 @@ def start_airflow(supervisor: Supervisor, options: Options, environment: Mapping
             supervisor.adopt(component, running[component.name])
         else:
             supervisor.start(component)
+    threading.Thread(
+        target=_build_execution_api, args=(options.airflow_url,), name="execution-api", daemon=True
+    ).start()
+
+
+def _build_execution_api(airflow_url: str) -> None:
+    """Let the API server build what tasks talk to: left alone it does so when the first task asks, and takes seconds."""
+    deadline = time.monotonic() + EXECUTION_API_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(f"{airflow_url}/execution/health", timeout=EXECUTION_API_WITHIN_S)
+            return
+        except httpx.TransportError:
+            time.sleep(0.2)
