@@ -69,7 +69,7 @@ def start_airflow(supervisor: Supervisor, options: Options, environment: Mapping
 
 
 def _build_execution_api(airflow_url: str) -> None:
-    """Let the API server build what tasks talk to: left alone it does so when the first task asks, and takes seconds."""
+    """Let the API server build what tasks talk to: at the first request otherwise, which takes seconds."""
     deadline = time.monotonic() + EXECUTION_API_WITHIN_S
     while time.monotonic() < deadline:
         try:
