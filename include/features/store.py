@@ -129,9 +129,10 @@ def read_columns(path: Path, wanted: Sequence[str] = (*COLUMNS, *STORE_COLUMNS))
         table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(list(wanted), use_threads=False)
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path.name} is no Parquet file: {error}") from error
-    if missing := [name for name in wanted if name not in table.column_names and name not in OPTIONAL]:
+    names = set(table.column_names)  # Arrow makes this list anew whenever it is asked for, and files are many
+    if missing := [name for name in wanted if name not in names and name not in OPTIONAL]:
         raise ValueError(f"{path.name} is not of this feature group: it has no column {', '.join(missing)}")
-    return _with_times_in_utc(table.select([name for name in wanted if name in table.column_names]))
+    return _with_times_in_utc(table.select([name for name in wanted if name in names]))
 
 
 def _with_times_in_utc(table: Any) -> Any:
