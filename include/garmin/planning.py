@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 from include.garmin.document import SourceError
@@ -58,10 +59,14 @@ class Batch:
         return Batch(athletes, (start, end), value["again"], value["reads_files"])
 
 
+def batch_count(athletes: int) -> int:
+    """How many batches so many athletes make."""
+    return min(max(min(MIN_BATCHES, athletes), ceil(athletes / ATHLETES_PER_BATCH)), MOST_BATCHES)
+
+
 def batched(athletes: Sequence[Athlete], days: Days, *, again: bool = False, reads_files: bool = True) -> list[Batch]:
     """Athletes in even batches, in their order; [] for none."""
-    count = max(min(MIN_BATCHES, len(athletes)), -(-len(athletes) // ATHLETES_PER_BATCH))
-    count = min(count, MOST_BATCHES)
+    count = batch_count(len(athletes))
     edges = [i * len(athletes) // count for i in range(count + 1)] if count else []
     return [Batch(tuple(athletes[a:b]), days, again, reads_files) for a, b in pairwise(edges)]
 

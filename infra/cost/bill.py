@@ -148,13 +148,11 @@ def endpoints_from_gb(prices: Prices) -> float:
 
 
 def first_load_usd(athletes: int, prices: Prices) -> float:
-    """What it costs once to bring an athlete's years: raw documents and tables written and read, features in bulk."""
-    months = q.MONTHS_OF_HISTORY
+    """What it costs once to bring the years of athletes in one run: documents and tables, features in bulk."""
     documents = q.HISTORY_YEARS * 365 * 3
-    puts = documents + q.TABLES * months + q.HISTORY_YEARS * q.OFFLINE_WRITES_OF_A_YEAR
-    gets = documents + 2 * q.TABLES * months
+    puts = athletes * (documents + q.TABLES * q.MONTHS_OF_HISTORY) + q.DAY_FILES_OF_HISTORY
     online = q.WRITE_UNITS_OF_A_RECORD * prices.usd("feature_store_write_unit")
-    return athletes * (puts * prices.usd("s3_put") + gets * prices.usd("s3_get") + online)
+    return puts * prices.usd("s3_put") + athletes * (documents * prices.usd("s3_get") + online)
 
 
 def _instance_price(endpoint: Endpoint) -> str:
@@ -179,10 +177,11 @@ def _jobs(month: Quantities, prices: Prices) -> list[Line]:
 
 def _data(month: Quantities, prices: Prices) -> list[Line]:
     requests = month.s3_gets * prices.usd("s3_get") + month.s3_puts * prices.usd("s3_put")
+    written, read = (prices.usd(f"feature_store_{name}_unit") for name in ("write", "read"))
     return [
         Line(Group.DATA, "S3, requests", requests),
         Line(Group.DATA, "S3, storage", month.s3_gb * prices.usd("s3_gb")),
-        Line(Group.DATA, "Feature Store, online", month.write_units * prices.usd("feature_store_write_unit")),
+        Line(Group.DATA, "Feature Store, online", month.write_units * written + month.read_units * read),
     ]
 
 

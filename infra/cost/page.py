@@ -41,7 +41,7 @@ def page(prices: Prices) -> str:
         region=prices.region,
         requests_a_day=q.REQUESTS_A_DAY,
         years=q.HISTORY_YEARS,
-        reads_a_day=q.RAW_READS_A_DAY + q.TABLE_READS_A_DAY,
+        reads_a_day=q.READS_A_DAY,
         inference_s=q.INFERENCE_S,
         mwaa_percent=_count(100 * advised[0].lines[0].usd / advised[0].total_usd),
         load_cents=_count(100 * first_load_usd(1, prices)),

@@ -1,13 +1,13 @@
 """How much of everything a month takes: the project's own figures, each with where it comes from.
 
-A month is 730 hours. What is counted for a day was counted on one made-up athlete with five years of history, whose day
-was fetched, curated and read again (`tests/cost/test_counted_requests.py` counts it anew).
+A month is 730 hours. What is counted for a day was counted on made-up athletes, in a run of what the tasks of
+`garmin_ingest` do (`tests/cost/test_counted_requests.py` counts it anew).
 """
 
 from dataclasses import dataclass
-from math import ceil
 
-from include.garmin.planning import ATHLETES_PER_BATCH
+from include.garmin.fetching import LATE_SYNC_DAYS
+from include.garmin.planning import batch_count
 
 HOURS_A_MONTH = 730.0
 DAYS_A_MONTH = HOURS_A_MONTH / 24
@@ -18,31 +18,48 @@ HISTORY_YEARS = 5
 MONTHS_OF_HISTORY = 12 * HISTORY_YEARS
 TABLES = 3
 """activities, days and vo2max."""
-TABLE_READS_A_DAY = 2 * TABLES * MONTHS_OF_HISTORY
-"""`validate` and `features` both read all months of all tables."""
+TABLE_READS_A_DAY = TABLES * MONTHS_OF_HISTORY
+"""`ingest_batch` reads all months of all tables once, after it has rewritten those of the fetched days."""
 RAW_READS_A_DAY = 350
 """Of a live source: activities of thirteen months and the documents of a month's days (docs/aws.md)."""
-WRITES_A_DAY = 25
-"""17 counted: documents of four days, a month of each table; history document, rejected rows and state beside them."""
+STATE_READS_A_DAY = 4
+"""Through which day an athlete is fetched, by `plan`, `plan_live` and `fetch_live`; until when Garmin is left alone."""
+READS_A_DAY = RAW_READS_A_DAY + TABLE_READS_A_DAY + STATE_READS_A_DAY
+WRITES_A_DAY = 26
+"""19 counted: documents of four days, a month of each table, history document, state; rejected rows beside them."""
 LISTS_A_DAY = 23
-"""Counted: 5 while fetching, 12 while curating, 3 for each reading of the tables."""
-WRITES_OF_A_BATCH = 5
-"""A page of checks a table, and the notes of the run; in batches of `ATHLETES_PER_BATCH`."""
-FEATURE_ROWS_A_DAY = 4
-"""The day and three days of late syncs: rows of history go to the offline store in bulk, the newest online."""
+"""Counted: 5 while fetching, 12 while curating, 3 for the reading of the tables, 3 for what was rejected before."""
+WRITES_OF_A_BATCH = TABLES + 1
+"""A page of checks a table, and the staged feature rows."""
+READS_OF_A_BATCH = 1
+"""Of its staged rows, by `write_features`."""
+DAY_FILES_OF_A_RUN = LATE_SYNC_DAYS + 1
+"""History goes to the offline store in bulk, a file for each fetched day with the rows of all athletes; at most."""
+WRITES_OF_A_RUN = DAY_FILES_OF_A_RUN + 1
+"""The moment of the last put beside them."""
+LISTS_OF_A_RUN = 1
+"""Of what was staged."""
+OFFLINE_WRITES_OF_A_RECORD = 1
+"""An athlete's newest row is put online, and Feature Store writes it to the offline store; at most an object each."""
+RECORDS_A_DAY = 1
+"""Newest rows of an athlete; each is asked for once before, to see what the feature group lacks."""
 WRITE_UNITS_OF_A_RECORD = 2
 """966 B on average and 996 B at most when made up; a real record with HRV and weight begins a second KB."""
 STORED_MB = 25.0
 """Five years of an athlete: 2.3 MB counted for a made-up one, with few documents; a watch sends three a day."""
-OFFLINE_WRITES_OF_A_YEAR = 365
-"""The first load: at most an object a row; fewer where rows of a month share one."""
+OFFLINE_OBJECT_KB = 25.0
+"""A file of few rows: names and types of its columns take nearly all of it; its rows are with the athletes."""
+DAY_FILES_OF_HISTORY = 365 * HISTORY_YEARS
+"""Of the first load, for all athletes that are loaded in one run."""
 
 S3_GET_S = 0.015
 """What a task waits for one object within a region; an assumption, never measured here."""
-TASKS_OF_A_WORKER = 5
-"""Of mw1.small, as MWAA sets it."""
-TASKS_OF_A_BATCH = 4
-TASKS_OF_A_RUN = 6
+TASKS_OF_A_WORKER = 2
+"""Of mw1.small (`WorkerAutoscale` in `infra/stacks/mwaa.yaml`)."""
+TASKS_OF_A_BATCH = 2
+"""`fetch_live` and `ingest_batch`."""
+TASKS_OF_A_RUN = 4
+"""`plan`, `plan_live`, `write_features` and `verdict`."""
 TASK_KB = 4.0
 """A task instance with its log lines and XComs in Airflow's database, kept for a year; an assumption."""
 LOG_KB_OF_A_TASK = 30.0
@@ -52,7 +69,7 @@ AIRFLOW_LOG_GB = 1.0
 TRAFFIC_KB_A_DAY = 300.0
 """Garmin's answers of four days, the puts and the logs of an athlete: what passes the NAT gateway. S3 does not."""
 READ_MB_A_DAY = 3.0
-"""What the reads of a day weigh: 1.3 MB counted; the documents of a watch are larger than made-up ones."""
+"""What the reads of a day weigh: 0.9 MB counted; the documents of a watch are larger than made-up ones."""
 
 REQUESTS_A_DAY = 10
 """Forecasts that an athlete asks for: the page opened some times, the slider moved."""
@@ -88,28 +105,40 @@ class Quantities:
 
     @property
     def batches(self) -> int:
-        """Of one day's run; at least two (`include/garmin/planning.py`)."""
-        return max(min(2, self.athletes), ceil(self.athletes / ATHLETES_PER_BATCH))
+        """Of one day's run."""
+        return batch_count(self.athletes)
+
+    @property
+    def offline_objects(self) -> float:
+        """Of the offline store, all of which a build reads: the first load, and a year of daily runs."""
+        runs = 365 * (DAY_FILES_OF_A_RUN + self.athletes * RECORDS_A_DAY * OFFLINE_WRITES_OF_A_RECORD)
+        return DAY_FILES_OF_HISTORY + runs
 
     @property
     def s3_gets(self) -> float:
-        reads = (RAW_READS_A_DAY + TABLE_READS_A_DAY) * DAYS_A_MONTH
-        return self.athletes * (reads + BUILDS_A_MONTH * MONTHS_OF_HISTORY)
+        of_a_run = self.athletes * READS_A_DAY + self.batches * READS_OF_A_BATCH
+        return DAYS_A_MONTH * of_a_run + BUILDS_A_MONTH * self.offline_objects
 
     @property
     def s3_puts(self) -> float:
         """PUT and LIST, which cost the same."""
-        of_athletes = self.athletes * (WRITES_A_DAY + LISTS_A_DAY + FEATURE_ROWS_A_DAY)
-        return DAYS_A_MONTH * (of_athletes + self.batches * WRITES_OF_A_BATCH)
+        of_a_record = RECORDS_A_DAY * OFFLINE_WRITES_OF_A_RECORD
+        of_athletes = self.athletes * (WRITES_A_DAY + LISTS_A_DAY + of_a_record)
+        return DAYS_A_MONTH * (of_athletes + self.batches * WRITES_OF_A_BATCH + WRITES_OF_A_RUN + LISTS_OF_A_RUN)
 
     @property
     def s3_gb(self) -> float:
-        return self.athletes * STORED_MB / 1000
+        return self.athletes * STORED_MB / 1e3 + self.offline_objects * OFFLINE_OBJECT_KB / 1e6
 
     @property
     def write_units(self) -> float:
-        """One record online an athlete and day."""
-        return self.athletes * DAYS_A_MONTH * WRITE_UNITS_OF_A_RECORD
+        """Of the online store."""
+        return self.athletes * DAYS_A_MONTH * RECORDS_A_DAY * WRITE_UNITS_OF_A_RECORD
+
+    @property
+    def read_units(self) -> float:
+        """Of the online store, by the daily runs; what forecasts read is with them."""
+        return self.athletes * DAYS_A_MONTH * RECORDS_A_DAY
 
     @property
     def requests(self) -> float:
@@ -123,7 +152,7 @@ class Quantities:
     @property
     def worker_hours(self) -> float:
         """Of workers that MWAA adds, as if it added them for all work of the day."""
-        task_s = self.athletes * (RAW_READS_A_DAY + TABLE_READS_A_DAY) * S3_GET_S
+        task_s = self.athletes * READS_A_DAY * S3_GET_S
         return DAYS_A_MONTH * task_s / TASKS_OF_A_WORKER / 3600
 
     @property

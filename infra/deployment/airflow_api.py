@@ -218,7 +218,7 @@ def _log_lines(entry: Any) -> list[str]:
 
 def _summary(tasks: list[TaskState]) -> str:
     ended = sum(task.state in ENDED_TASK for task in tasks)
-    busy = sorted({task.task_id.split(".")[-1] for task in tasks if task.state in BUSY_TASK})
+    busy = sorted({task.task_id for task in tasks if task.state in BUSY_TASK})
     failed = sorted({task.task_id for task in tasks if task.state == "failed"})
     parts = [f"{ended} of {len(tasks)} tasks"]
     parts += [f"now {', '.join(busy)}"] if busy else []

@@ -16,6 +16,7 @@ from infra.cost.bill import (
     break_even_requests,
     endpoint_usd,
     endpoints_from_gb,
+    first_load_usd,
 )
 from infra.cost.prices import read_prices
 from infra.cost.quantities import HOURS_A_MONTH, Quantities
@@ -50,8 +51,14 @@ def test_more_athletes_never_cost_less_in_any_line_and_more_in_all(choice: Choic
 def test_a_line_is_quantity_times_price() -> None:
     lines = {line.name: line.usd for line in bill(1_000, Choice(), PRICES).lines}
     assert lines["MWAA, mw1.small"] == pytest.approx(730 * 0.49)
-    assert lines["S3, storage"] == pytest.approx(25 * 0.023)
-    assert lines["Feature Store, online"] == pytest.approx(1_000 * 730 / 24 * 2 * 1.25e-6)
+    offline_gb = (5 * 365 + 365 * (4 + 1_000)) * 25 / 1e6
+    assert lines["S3, storage"] == pytest.approx((25 + offline_gb) * 0.023)
+    assert lines["Feature Store, online"] == pytest.approx(1_000 * 730 / 24 * (2 * 1.25e-6 + 0.25e-6))
+
+
+def test_the_days_of_a_first_load_are_paid_once_for_all_athletes_of_it() -> None:
+    alone, of_ten = (first_load_usd(athletes, PRICES) for athletes in (1, 10))
+    assert 10 * alone - of_ten == pytest.approx(9 * 5 * 365 * PRICES.usd("s3_put"))
 
 
 def test_airflow_at_home_pays_neither_for_airflow_nor_for_a_network_of_few_athletes() -> None:

@@ -33,7 +33,7 @@ def processing_request(platform: JobPlatform = PLATFORM) -> dict[str, Any]:
 
 def training_request(platform: JobPlatform = PLATFORM) -> dict[str, Any]:
     return training_job(
-        "t-1", "include.jobs.train", platform, channels={"code": "s3://b/code/", "train": "s3://b/train.csv"},
+        "t-1", "include.jobs.train", platform, channels={"code": "s3://b/code/", "train": "s3://b/train/"},
         output_uri="s3://b/m/", metrics={"crps": "crps=([0-9.]+)"}, hyperparameters={"seed": "7"},
     )  # fmt: skip
 

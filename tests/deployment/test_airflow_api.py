@@ -86,14 +86,14 @@ def test_a_run_by_hand_is_triggered_with_its_token_and_without_a_date(airflow: F
 def test_a_run_is_followed_to_its_end_and_its_tasks_told(airflow: FakeAirflow, api: AirflowApi) -> None:
     airflow.replies["GET", RUNS] = [(200, runs("running")), (500, {}), (200, runs("success"))]
     tasks = [
-        {"task_id": "athletes", "map_index": -1, "state": "success", "try_number": 1},
-        {"task_id": "batch.fetch", "map_index": 0, "state": "running", "try_number": 1},
+        {"task_id": "plan", "map_index": -1, "state": "success", "try_number": 1},
+        {"task_id": "ingest_batch", "map_index": 0, "state": "running", "try_number": 1},
         {"task_id": "verdict", "map_index": -1, "state": None, "try_number": 0},
     ]
     airflow.replies["POST", TASKS] = [(200, {"task_instances": tasks})]
     told: list[str] = []
     assert api.follow("garmin_ingest", "r1", 10, told.append, sleep=lambda _: None) == "success"
-    assert told == ["1 of 3 tasks, now fetch"]
+    assert told == ["1 of 3 tasks, now ingest_batch"]
 
 
 def test_a_run_that_does_not_end_fails_with_its_name(airflow: FakeAirflow, api: AirflowApi) -> None:
@@ -151,8 +151,8 @@ def test_the_tail_of_a_log_holds_the_traceback(airflow: FakeAirflow, api: Airflo
             ],
         },
     ]
-    airflow.replies["GET", f"{RUN}/taskInstances/batch.fetch/logs/2"] = [(200, {"content": entries})]
-    lines = api.log_tail("garmin_ingest", "r1", TaskState("batch.fetch", 0, "failed", 2), lines=3)
+    airflow.replies["GET", f"{RUN}/taskInstances/ingest_batch/logs/2"] = [(200, {"content": entries})]
+    lines = api.log_tail("garmin_ingest", "r1", TaskState("ingest_batch", 0, "failed", 2), lines=3)
     assert lines == ["error: Task failed with exception", "    x.py:3 in f", "    ValueError: bad"]
     assert "map_index=0" in airflow.seen[-1][1]
 

@@ -324,7 +324,7 @@ def test_a_bucket_may_have_a_key_of_ours(localaws: LocalAws) -> None:
     assert encryption() == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     rules = s3.get_bucket_lifecycle_configuration(Bucket=settings.bucket)["Rules"]
     expiring = {rule["Filter"]["Prefix"]: rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule}
-    assert expiring == {"quality/": 90}
+    assert expiring == {"quality/": 90, "state/features/staged/": 7}
 
 
 def test_jobs_in_subnets_of_ours_may_make_network_interfaces(localaws: LocalAws) -> None:

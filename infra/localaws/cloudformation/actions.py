@@ -12,6 +12,7 @@ from infra.localaws.cloudformation.change_sets import ChangeSets
 from infra.localaws.cloudformation.errors import Refused
 from infra.localaws.cloudformation.stack import StackEvent
 from infra.localaws.cloudformation.stacks import Stacks
+from infra.localaws.cloudformation.template import check_request
 
 EVENTS_A_PAGE = 100
 
@@ -32,7 +33,9 @@ def _responder(name: str, action: Action | None, stacks_for: StacksFor) -> Calla
     def respond(response: CloudFormationResponse) -> ActionResult:
         if action is None:
             raise Refused(f"{name} is not supported by local AWS")
-        return ActionResult(action(stacks_for(response.region), dict(response._get_params() or {})) or {})
+        request = dict(response._get_params() or {})
+        check_request(request)
+        return ActionResult(action(stacks_for(response.region), request) or {})
 
     return respond
 

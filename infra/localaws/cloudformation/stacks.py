@@ -15,7 +15,7 @@ from infra.localaws.cloudformation.parameters import given_values
 from infra.localaws.cloudformation.plan import Plan, Surroundings
 from infra.localaws.cloudformation.rollback import Operations
 from infra.localaws.cloudformation.stack import Stack, UpdateUndo, now
-from infra.localaws.cloudformation.template import Template, parse, required_capabilities
+from infra.localaws.cloudformation.template import Template, from_s3, parse, required_capabilities
 from infra.localaws.iam.guard import caller
 from infra.localaws.iam.needs import Need
 from infra.localaws.world import ACCOUNT_ID, World, log
@@ -221,7 +221,7 @@ class Stacks:
             found = self._client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         except Exception as error:
             raise Refused(f"S3 error: {error}") from error
-        return str(found.decode())
+        return from_s3(found)
 
     def _ssm_value(self, name: str) -> str:
         try:

@@ -9,6 +9,11 @@ from infra.localaws.cloudformation.errors import Refused
 
 Template = dict[str, Any]
 
+REQUEST_BYTES = 51_200
+"""Of a template in a request."""
+S3_BYTES = 1_000_000
+"""Of a template that is read from S3."""
+
 SECTIONS = frozenset(
     ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Mappings", "Conditions", "Resources",
      "Outputs", "Rules", "Transform", "Hooks")
@@ -63,6 +68,27 @@ def parse(body: str) -> Template:
         raise Refused(f"Template section {', '.join(sorted(unsupported))} is not supported by local AWS")
     _check_resources(template.get("Resources"))
     return template
+
+
+def check_request(request: dict[str, Any]) -> None:
+    """Refuse a request whose `TemplateBody` is longer than one may be, before anything else of it is looked at."""
+    body = request.get("TemplateBody")
+    if body and len(body.encode()) > REQUEST_BYTES:
+        raise Refused(
+            f"1 validation error detected: Value '{body}' at 'templateBody' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {REQUEST_BYTES}"
+        )
+
+
+def from_s3(body: bytes) -> str:
+    """The text of a template's object in S3.
+
+    Raises:
+        Refused: it is larger than a template may be.
+    """
+    if len(body) > S3_BYTES:
+        raise Refused(f"Template may not exceed {S3_BYTES} bytes in size.")
+    return body.decode()
 
 
 def _check_resources(resources: Any) -> None:
