@@ -96,3 +96,17 @@ def test_a_caller_that_may_only_take_the_deployers_role_deploys(localaws: LocalA
     found = planner_of(localaws, engineer, variant(3, base))
     plan = found.plan(parts_of(found.home.environment))
     assert {stack.request.name for stack in plan.stacks if stack.action != "nothing"} == {"serving"}
+
+
+def test_local_aws_gets_its_own_credentials_alone(localaws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = BucketHome(localaws.url)
+    home.open(None, print)
+    localaws.make_role("built", "lambda.amazonaws.com")
+    address = f"{localaws.url}/_localaws/credentials/lambda.amazonaws.com/built"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
+    assert ":assumed-role/built/" in home.caller_arn(home.session())
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/credentials/of-aws-itself")
+    found = home.session().get_credentials()
+    assert found is not None and found.access_key == "local"
