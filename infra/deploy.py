@@ -21,7 +21,7 @@ from include.deploy.versions import NotDeleted
 from include.garmin.document import SourceError
 from include.settings import Settings, names_local_aws, settings
 from infra.deployment.checks import run_checks
-from infra.deployment.environment import Environment, UnknownEnvironment, read_environment
+from infra.deployment.environment import UnknownEnvironment, read_environment
 from infra.deployment.findings import Place
 from infra.forget import NotConfirmed, forget
 from infra.package import DIST
@@ -74,7 +74,7 @@ def check(name: str | None, package: Path = DIST) -> int:
     """
     try:
         environment = read_environment(name) if name else None
-        wanted = _settings_of(environment) if environment else settings()
+        wanted = environment.own_settings() if environment else settings()
     except (UnknownEnvironment, ValueError) as error:
         print(f"check: {error}", file=sys.stderr)
         return 1
@@ -94,12 +94,6 @@ def check(name: str | None, package: Path = DIST) -> int:
     blockers = sum(finding.verdict == "blocker" for finding in findings)
     print(f"{len(findings)} findings, {blockers} would stop a deployment")
     return 1 if blockers else 0
-
-
-def _settings_of(environment: Environment) -> Settings:
-    """The settings that the processes of an environment have."""
-    own = {"project": environment.project, "account_id": environment.account_id, "region": environment.region}
-    return Settings.model_validate(own | environment.settings)
 
 
 def check_place(settings: Settings, steps: Sequence[str]) -> None:

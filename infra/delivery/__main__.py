@@ -5,17 +5,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from include.deploy import project
 from include.deploy.release import ROOT
 from include.deploy.stack import StackFailed
 from infra.delivery.codecommit import credential_helper, repository_url
-from infra.delivery.deploy import WrongAccount, check_account, clients_of, settings_of
 from infra.delivery.git import GitFailed, files_of, git
 from infra.delivery.publish import NotPublished, Remote, Source, publish
 from infra.delivery.repositories import NotInSources, read_repositories
+from infra.deployment.callers import Callers
 from infra.deployment.environment import Environment, UnknownEnvironment, read_environment
+from infra.deployment.failure import NotDeployed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UnknownEnvironment, NotInSources, NotPublished, GitFailed) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 1
-    except (WrongAccount, StackFailed, BotoCoreError, ClientError, ValueError) as error:
+    except (NotDeployed, StackFailed, BotoCoreError, ClientError, ValueError) as error:
         print(f"{options.command} {options.environment} failed: {error}", file=sys.stderr)
         return 1
     return 0
@@ -36,15 +38,16 @@ def make_stack(environment: Environment, _: argparse.Namespace) -> None:
     """Deploy the stack `delivery` with the parameters of the environment's file; its production is the environment.
 
     Raises:
-        WrongAccount: the credentials are of another account; nothing was changed.
+        NotDeployed: the credentials are of another account, or may not become the deployer; nothing was changed.
         StackFailed: CloudFormation refused or failed.
         ValueError: the environment is local AWS, which has no pipelines.
     """
-    settings = settings_of(environment)
-    clients = clients_of(settings)
-    check_account(clients, environment)
+    settings = environment.own_settings()
+    session = boto3.Session(region_name=settings.region)
+    callers = Callers(session, session.client("sts").get_caller_identity()["Arn"], settings, None, environment.name)
+    callers.require_account()
     parameters = {"ProductionEnvironment": environment.name} | environment.parameters("delivery")
-    result = project.deploy(clients, settings, project.DELIVERY, overrides=parameters, on_progress=print)
+    result = project.deploy(callers.deployer, settings, project.DELIVERY, overrides=parameters, on_progress=print)
     for key, value in sorted(result.outputs.items()):
         print(f"  {key} = {value}")
 
@@ -81,7 +84,7 @@ def _remote(environment: Environment, name: str, given: dict[str, str]) -> Remot
         return Remote(given[name])
     if environment.parameters("delivery").get("Source") == "connection":
         raise NotPublished(f"the environment {environment.name} uses a Git connection: say --remote {name}=URL")
-    settings = settings_of(environment)
+    settings = environment.own_settings()
     # Git runs the credential helper in a folder of its own.
     return Remote(repository_url(settings, name), credential_helper(settings.region), {"PYTHONPATH": str(ROOT)})
 

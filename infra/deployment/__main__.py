@@ -27,6 +27,7 @@ from infra.deployment.environment import Environment, UnknownEnvironment, read_e
 from infra.deployment.failure import NotDeployed
 from infra.deployment.flow import Deployer
 from infra.deployment.home import Home
+from infra.deployment.parts import PARTS, Part, UnknownPart, read_parts
 from infra.deployment.progress import Progress
 from infra.deployment.removal import Removal
 from infra.deployment.status import status_lines
@@ -76,7 +77,7 @@ def _carry_out(options: argparse.Namespace, environment: Environment, progress: 
     home = _home(environment, options)
     if options.command == "deploy":
         package = _package(options.package, progress, is_kept=environment.home != "compose")
-        Deployer(home, package, progress, _ask(), options.yes).deploy(only_access=options.only_access)
+        Deployer(home, package, progress, _ask(), options.yes).deploy(_only(options))
     elif options.command == "undeploy":
         Removal(home, progress, _ask(), options.yes, options.with_data, options.with_access).remove()
     elif options.command == "status":
@@ -89,6 +90,10 @@ def _carry_out(options: argparse.Namespace, environment: Environment, progress: 
         home.start(progress.say)
     else:
         home.stop(progress.say)
+
+
+def _only(options: argparse.Namespace) -> frozenset[Part] | None:
+    return frozenset({"access"}) if options.only_access else options.only
 
 
 def _home(environment: Environment, options: argparse.Namespace) -> Home:
@@ -120,6 +125,13 @@ def _package(folder: Path | None, progress: Progress, *, is_kept: bool) -> Packa
     return package
 
 
+def _parts(text: str) -> frozenset[Part]:
+    try:
+        return read_parts(text)
+    except UnknownPart as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _ask() -> Callable[[str], str] | None:
     return input if sys.stdin.isatty() else None
 
@@ -140,7 +152,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="deploy this package as it is (default: build dist/ anew); so goes one with wheels",
     )
-    deploy.add_argument(
+    some = deploy.add_mutually_exclusive_group()
+    some.add_argument(
+        "--only",
+        type=_parts,
+        metavar="PARTS",
+        help="deploy these parts alone, with commas between them: "
+        + "; ".join(f"{part} - {what}" for part, what in PARTS.items())
+        + "; a part whose needs are not there says so, before anything is changed",
+    )
+    some.add_argument(
         "--only-access", action="store_true", help="deploy the roles alone: the part of an administrator of the account"
     )
     undeploy = parser.add_argument_group("undeploy")

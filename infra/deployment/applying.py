@@ -8,6 +8,7 @@ from include.settings import settings
 from infra.deployment import plan, stacks, upload
 from infra.deployment.callers import Callers
 from infra.deployment.home import dags_of
+from infra.deployment.parts import has_release, has_startup_files
 from infra.deployment.plan import StackPlan
 from infra.deployment.planning import Plan, Planner
 from infra.deployment.progress import Progress
@@ -18,7 +19,7 @@ class Applier:
     """Lets a plan happen. Stopped at any point it leaves what served serving, and a new plan holds the rest.
 
     CloudFormation rolls a stack that fails back; a release lies under its own prefix, and becomes the current one once
-    the serving stack runs it; DAGs come after all that they use.
+    the serving stack runs it, where that is deployed too; DAGs come after all that they use.
     """
 
     planner: Planner
@@ -34,15 +35,21 @@ class Applier:
         Raises:
             StackFailed: CloudFormation refused or rolled back.
         """
-        only_access = [stack.request.name for stack in planned.stacks] == ["access"]
-        for stack in planned.stacks:
+        for stack in planned.only("access", "data"):
             self._stack(stack)
-            if stack.request.name == "data":
-                self._upload_release()
-            if stack.request.name == "serving":
-                release.make_current(self._callers.deployer("s3"), settings().bucket, self.planner.package.release)
-        if not only_access:
-            self._upload_dags()
+        if has_release(planned.parts):
+            self._upload_release()
+        for stack in planned.only("features", "ml", "serving"):
+            self._stack(stack)
+        if has_release(planned.parts):
+            release.make_current(self._callers.deployer("s3"), settings().bucket, self.planner.package.release)
+        for stack in planned.only("mwaa"):
+            self._stack(stack)
+        if self.planner.home.reads_bucket:
+            if "dags" in planned.parts:
+                self._upload_dags()
+            if has_startup_files(planned.parts, self.planner.home.environment):
+                self._upload_files()
 
     def _stack(self, stack: StackPlan) -> None:
         is_access = stack.request.name == "access"
@@ -75,13 +82,13 @@ class Applier:
                 release.upload(s3, settings().bucket, made)
 
     def _upload_dags(self) -> None:
-        if not self.planner.home.reads_bucket:
-            return
         s3, bucket = self._callers.deployer("s3"), self.planner.airflow_bucket
         wanted = dags_of(self.planner.package)
         todo = upload.plan_objects(s3, bucket, upload.DAGS_PREFIX, wanted)
         if not todo.is_empty:
             with self.progress.stage("DAGs folder", f"s3://{bucket}/{upload.DAGS_PREFIX}") as detail:
                 upload.upload_objects(s3, bucket, upload.DAGS_PREFIX, wanted, todo, detail)
+
+    def _upload_files(self) -> None:
         for key, body in self.planner.files().items():
-            upload.put_versioned(s3, bucket, key, body)
+            upload.put_versioned(self._callers.deployer("s3"), self.planner.airflow_bucket, key, body)

@@ -1,6 +1,6 @@
 """The two who deploy: the caller, who must be an administrator where roles are made, and the deployer's role."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import boto3
@@ -58,12 +58,23 @@ class Callers:
         Raises:
             NotDeployed: the caller may not take it.
         """
+        return self.caller if self.is_deployer else clients_of(self._as_role(), self.settings, self.endpoint_url)
+
+    def as_deployer(self) -> "Callers":
+        """The deployer's role as the caller, for a deployment without the roles: it asks nothing with other rights.
+
+        Raises:
+            NotDeployed: the caller may not take it.
+        """
         if self.is_deployer:
-            return self.caller
+            return self
+        session = self._as_role()
+        identity = session.client("sts", endpoint_url=self.endpoint_url).get_caller_identity()
+        return replace(self, session=session, arn=identity["Arn"])
+
+    def _as_role(self) -> boto3.Session:
         try:
-            return clients_of(
-                as_deployer(self.session, self.settings, self.endpoint_url), self.settings, self.endpoint_url
-            )
+            return as_deployer(self.session, self.settings, self.endpoint_url)
         except MayNotAssume as reason:
             raise NotDeployed(
                 f"{self.arn} may not act as {deployer_role_arn(self.settings)} ({reason}): an administrator of the "

@@ -70,6 +70,11 @@ class Environment(BaseModel):
         own: dict[str, Value] = {"project": self.project, "account_id": self.account_id, "region": self.region}
         return {f"GFF_{name.upper()}": _text(value) for name, value in sorted((own | self.settings).items())}
 
+    def own_settings(self) -> Settings:
+        """The settings that the file makes, whatever the variables of this process say."""
+        own: dict[str, Value] = {"project": self.project, "account_id": self.account_id, "region": self.region}
+        return Settings.model_validate(own | self.settings)
+
     def parameters(self, stack: Stack) -> dict[str, str]:
         """The parameters that the file gives to a stack."""
         return {name: _text(value) for name, value in self.stacks.get(stack, {}).items()}

@@ -1,6 +1,8 @@
 """Asks for every athlete's forecast over REST and checks what comes."""
 
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,19 @@ def ask(addresses: Addresses, athlete_id: str, timeout_s: float = 30) -> Answer:
         return Answer(athlete_id, reply.status_code, reply.json())
     except (httpx.HTTPError, ValueError) as error:
         return Answer(athlete_id, 0, {"detail": f"no JSON answer from {url}: {error}"})
+
+
+def is_healthy(addresses: Addresses, patience_s: float, pause_s: float = 2) -> bool:
+    """Whether the API says that it is well; it is asked again until `patience_s` are over."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        with suppress(httpx.HTTPError):
+            reply = httpx.get(f"{addresses.api}/health", headers={"x-api-key": addresses.api_key}, timeout=30)
+            if reply.status_code == httpx.codes.OK:
+                return True
+        if time.monotonic() + pause_s > deadline:
+            return False
+        time.sleep(pause_s)
 
 
 def faults(answer: Answer, has_readings: bool) -> list[str]:

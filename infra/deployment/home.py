@@ -22,6 +22,8 @@ from infra.deployment.roles import local_administrator
 from infra.package import Package
 
 ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
+CREDENTIALS_VARIABLE = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+"""Where a build or a container finds the credentials of its role; others than local AWS's are never sent to it."""
 
 
 class Home(ABC):
@@ -69,8 +71,10 @@ class Home(ABC):
         return airflow_at(self.urls.airflow)
 
     def session(self) -> boto3.Session:
-        """The credentials of whoever runs the command; on local AWS those of its administrator."""
-        if self.endpoint_url is not None and names_local_aws(self.endpoint_url):
+        """The credentials of whoever runs the command; on local AWS its administrator's, or those that it hands out."""
+        endpoint_url = self.endpoint_url
+        has_own = endpoint_url is not None and os.environ.get(CREDENTIALS_VARIABLE, "").startswith(f"{endpoint_url}/")
+        if endpoint_url is not None and names_local_aws(endpoint_url) and not has_own:
             return local_administrator(settings().region)
         return boto3.Session(region_name=settings().region)
 

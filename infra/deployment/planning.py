@@ -1,6 +1,6 @@
 """Make the plan of a deployment: what would change in each stack and in the bucket. Making it changes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
@@ -14,6 +14,7 @@ from infra.deployment.callers import Callers
 from infra.deployment.environment import Stack
 from infra.deployment.failure import NotDeployed
 from infra.deployment.home import Home, dags_of
+from infra.deployment.parts import Part, has_release, has_startup_files, needed
 from infra.deployment.plan import StackPlan, StackRequest
 from infra.deployment.upload import FolderPlan
 from infra.package import Package
@@ -32,10 +33,12 @@ VERSION_PARAMETERS = {
 class Plan:
     """What a deployment would do."""
 
+    parts: frozenset[Part]
+    """What was asked for."""
     stacks: tuple[StackPlan, ...]
     is_release_new: bool
     dags: FolderPlan | None
-    """How the DAGs folder of the bucket changes; None where Airflow has another one."""
+    """How the DAGs folder of the bucket changes; None where Airflow has another one, or it is not to change."""
     changed_files: tuple[str, ...]
     """Files that Airflow reads when it starts, by key."""
 
@@ -46,9 +49,14 @@ class Plan:
         unchanged = all(stack.action == "nothing" for stack in self.stacks)
         return unchanged and is_dags_same and not self.is_release_new and not self.changed_files
 
-    def of(self, name: Stack) -> StackPlan:
-        """The plan of one stack."""
-        return next(stack for stack in self.stacks if stack.request.name == name)
+    @property
+    def lacks_dags_folder(self) -> bool:
+        """Whether MWAA is to make an environment without the folder that it makes none without."""
+        return "dags" not in self.parts and any(stack.action == "create" for stack in self.only("mwaa"))
+
+    def only(self, *names: Stack) -> tuple[StackPlan, ...]:
+        """The plans of some stacks."""
+        return tuple(stack for stack in self.stacks if stack.request.name in names)
 
 
 @dataclass(frozen=True)
@@ -69,19 +77,39 @@ class Planner:
         """The bucket that Airflow reads: the project's own, unless the environment file gives MWAA another one."""
         return self.home.environment.parameters("mwaa").get("BucketName", settings().bucket)
 
-    def plan(self, names: tuple[Stack, ...]) -> Plan:
-        """The plan for these stacks; with more than `access`, for the bucket too.
+    def plan(self, parts: Collection[Part]) -> Plan:
+        """The plan for these parts. The roles are always looked at: everything else is deployed by them.
 
         Raises:
-            NotDeployed: a role is missing, or the caller lacks a right.
+            NotDeployed: a role or a stack is missing that is not among the parts, or the caller lacks a right.
             StackFailed: CloudFormation refuses a template or its parameters.
         """
+        wanted = frozenset(parts)
         found = [self._access()]
-        if names == ("access",):
-            return Plan(tuple(found), is_release_new=False, dags=None, changed_files=())
-        is_new, dags, changed = self._bucket()
-        found += [self._stack(name, has_new_files=bool(changed)) for name in names if name != "access"]
-        return Plan(tuple(found), is_new, dags, changed)
+        if wanted <= {"access"}:
+            return Plan(wanted, tuple(found), is_release_new=False, dags=None, changed_files=())
+        self._require_needed(wanted)
+        is_new, dags, changed = self._bucket(wanted)
+        names = [name for name in stacks.stack_names(self.home.environment) if name in wanted and name != "access"]
+        found += [self._stack(name, has_new_files=bool(changed)) for name in names]
+        planned = Plan(wanted, tuple(found), is_new, dags, changed)
+        if planned.lacks_dags_folder:
+            plan.discard(self.callers.deployer, planned.stacks)
+            raise NotDeployed(
+                "a new environment of Amazon MWAA needs its DAGs folder: nothing was changed; name dags in --only too"
+            )
+        return planned
+
+    def _require_needed(self, parts: frozenset[Part]) -> None:
+        """What a part stands on is deployed with it or before it."""
+        clients = self.callers.deployer if self.callers.has_roles else self.callers.caller
+        for part, need in needed(parts):
+            name = settings().stack(need)
+            if not stacks.is_usable(clients("cloudformation"), name):
+                raise NotDeployed(
+                    f"{part} needs the stack {name}, which is not there: nothing was changed; deploy {need} first, or "
+                    "name it in --only as well"
+                )
 
     def _access(self) -> StackPlan:
         request = self.request("access", {})
@@ -127,21 +155,22 @@ class Planner:
             return plan.without_change_set(clients("cloudformation"), found)
         return found
 
-    def _bucket(self) -> tuple[bool, FolderPlan | None, tuple[str, ...]]:
-        dags = dags_of(self.package) if self.home.reads_bucket else None
+    def _bucket(self, parts: frozenset[Part]) -> tuple[bool, FolderPlan | None, tuple[str, ...]]:
+        reads_bucket = self.home.reads_bucket
+        dags = dags_of(self.package) if reads_bucket and "dags" in parts else None
+        files = self.files() if reads_bucket and has_startup_files(parts, self.home.environment) else {}
         if not self._has_bucket():
             new = upload.plan_folder(dags, {}, lambda _path, _body: False) if dags is not None else None
-            return True, new, tuple(self.files()) if dags is not None else ()
+            return has_release(parts), new, tuple(files)
         s3, bucket = self.callers.deployer("s3"), settings().bucket
-        is_new = (
+        is_new = has_release(parts) and (
             not release.is_uploaded(s3, bucket, self.package.release)
             or release.current_release(s3, bucket) != self.package.version
         )
-        if dags is None:
-            return is_new, None, ()
-        planned = upload.plan_objects(s3, self.airflow_bucket, upload.DAGS_PREFIX, dags)
-        files = self.files().items()
-        changed = [key for key, body in files if upload.held_version(s3, self.airflow_bucket, key, body) is None]
+        planned = upload.plan_objects(s3, self.airflow_bucket, upload.DAGS_PREFIX, dags) if dags is not None else None
+        changed = [
+            key for key, body in files.items() if upload.held_version(s3, self.airflow_bucket, key, body) is None
+        ]
         return is_new, planned, tuple(changed)
 
     def _has_bucket(self) -> bool:
@@ -186,7 +215,8 @@ def plan_text(home: Home, package: Package, callers: Callers, planned: Plan) -> 
         f"package {package.version}" + (f", commit {package.commit}" if package.commit else ""),
         *(plan.stack_text(stack) for stack in planned.stacks),
     ]
-    lines.append(f"  release {package.version:<26} {'upload' if planned.is_release_new else 'no change'}")
+    if has_release(planned.parts):
+        lines.append(f"  release {package.version:<26} {'upload' if planned.is_release_new else 'no change'}")
     if planned.dags is not None:
         lines.append(f"  {upload.DAGS_PREFIX:<34} {planned.dags.text()}")
     lines += [f"  {key:<34} upload" for key in planned.changed_files]

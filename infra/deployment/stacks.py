@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from include.deploy import project
 from include.deploy.feature_groups import is_kept_group
-from include.deploy.following import Sleep
+from include.deploy.following import Sleep, find_stack
 from include.deploy.project import Clients
 from include.settings import Settings
 from infra.deployment.environment import Environment, Stack
@@ -21,6 +22,12 @@ FROM_HERE: tuple[Stack, ...] = ("access", "data", "features", "ml", "serving")
 def stack_names(environment: Environment) -> tuple[Stack, ...]:
     """The stacks of an environment, in their order: MWAA comes last, since its DAGs use all others."""
     return (*FROM_HERE, "mwaa") if environment.home == "mwaa" else FROM_HERE
+
+
+def is_usable(cloudformation: Any, stack: str) -> bool:
+    """Whether a stack was made whole once, whatever became of changes since."""
+    found = find_stack(cloudformation, stack)
+    return found is not None and (found["StackStatus"] == "CREATE_COMPLETE" or "UPDATE_" in found["StackStatus"])
 
 
 def stack_request(

@@ -4,6 +4,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from include.deploy.release import ROOT
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             package = read_package(options.output)
         else:
             package = build_package()
+            package = replace(package, commit=package.commit or options.commit)
             if options.wheels:
                 print("package: downloading the wheels for MWAA …", flush=True)
                 package = with_wheels(package, download_wheels(package, LOCK, shutil.which("uv") or OWN_UV))
@@ -54,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="for an environment without the internet: put the wheels of all requirements into mwaa/plugins.zip (about "
         "110 MB), from which MWAA then installs",
+    )
+    parser.add_argument(
+        "--commit", default="", metavar="ID", help="the commit of these files, where they came without git"
     )
     parser.add_argument("--check", action="store_true", help="write nothing: check that the package there is whole")
     return parser

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,9 @@ def run(tree: Path, name: str, variables: Mapping[str, str]) -> str:
 def artifact(tree: Path, name: str, target: Path) -> None:
     """Copy what a build hands on; hidden files only where they are named, as not every glob finds them."""
     declared = read(tree, name)["artifacts"]
-    chosen = _matches(tree, declared["files"]) - _matches(tree, declared["exclude-paths"])
-    for relative in chosen:
+    for relative in _matches(tree, declared["files"]):
+        if _is_excluded(relative, declared["exclude-paths"]):
+            continue
         place = target / relative
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes((tree / relative).read_bytes())
@@ -67,3 +69,8 @@ def _matches(tree: Path, patterns: list[str]) -> set[Path]:
         places = (place.relative_to(tree) for place in tree.glob(pattern) if place.is_file())
         found |= {place for place in places if hidden or not any(part.startswith(".") for part in place.parts)}
     return found
+
+
+def _is_excluded(path: Path, patterns: list[str]) -> bool:
+    """Whether a pattern names a path; looking for what matches would read whole virtual environments."""
+    return any(fnmatch(path.as_posix(), pattern.replace("**/", "*")) for pattern in patterns)

@@ -3,12 +3,12 @@
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from include.deploy import project
 from include.deploy.stack import StackResult
 from infra.delivery import __main__ as command
-from infra.delivery import deploy as step
 from infra.deployment.environment import Environment
 
 HERE, ELSEWHERE = "123456789012", "999999999999"
@@ -19,16 +19,16 @@ CONNECTION = {"Source": "connection", "Branch": "release"}
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
     """An environment behind a Git connection; every command reads it."""
     read = Environment(name="prod", home="laptop", account_id=HERE, stacks={"delivery": CONNECTION})
-    for module in (command, step):
-        monkeypatch.setattr(module, "read_environment", lambda _: read)
+    monkeypatch.setattr(command, "read_environment", lambda _: read)
     return read
 
 
 def use_account(monkeypatch: pytest.MonkeyPatch, account: str) -> None:
-    """Let the credentials be of an account."""
-    sts = SimpleNamespace(get_caller_identity=lambda: {"Account": account})
-    for module in (command, step):
-        monkeypatch.setattr(module, "clients_of", lambda _: lambda service: {"sts": sts}[service])
+    """Let the credentials be the deployer's of an account."""
+    arn = f"arn:aws:sts::{account}:assumed-role/garmin-forecast-deployer/ada"
+    sts = SimpleNamespace(get_caller_identity=lambda: {"Arn": arn})
+    session = SimpleNamespace(client=lambda service: {"sts": sts}[service])
+    monkeypatch.setattr(boto3, "Session", lambda region_name: session)
 
 
 def test_an_unknown_environment_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,27 +64,11 @@ def test_the_stack_takes_the_parameters_of_the_environment(
     assert asked == {"ProductionEnvironment": "prod", "stack": "garmin-forecast-delivery", **CONNECTION}
 
 
-@pytest.mark.parametrize("run", [command.main, step.main])
 def test_nothing_is_changed_in_another_account(
-    run: Any, environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     use_account(monkeypatch, ELSEWHERE)
-    what = ["stack"] if run is command.main else ["data"]
-    assert run([*what, "--environment", "prod"]) == 1
+    assert command.main(["stack", "--environment", "prod"]) == 1
     said = capsys.readouterr().err
-    assert f"account {ELSEWHERE}, the environment prod is in {HERE}: nothing was changed" in said
+    assert f"account {ELSEWHERE} and environment prod is account {HERE}: nothing was changed" in said
     assert said.count("\n") == 1
-
-
-def test_without_a_package_nothing_is_deployed(
-    environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    use_account(monkeypatch, HERE)
-    assert step.main(["data", "release", "--environment", "prod", "--package", str(tmp_path / "dist")]) == 1
-    assert "there is no package in" in capsys.readouterr().err
-
-
-def test_a_pipeline_cannot_change_the_roles() -> None:
-    """The stack access is an administrator's."""
-    with pytest.raises(SystemExit):
-        step.main(["access", "--environment", "prod"])

@@ -16,9 +16,9 @@ from infra.deployment.applying import Applier
 from infra.deployment.environment import read_environment
 from infra.deployment.flow import callers_of
 from infra.deployment.home import Home, adopt
+from infra.deployment.parts import parts_of
 from infra.deployment.planning import Planner
 from infra.deployment.progress import Progress
-from infra.deployment.stacks import stack_names
 from infra.package import Package, build_package
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def planner(url: str, package: Package) -> Planner:
 def deploy(url: str, package: Package) -> None:
     """Plan and apply, without asking."""
     found = planner(url, package)
-    Applier(found, Progress(sys.stdout)).apply(found.plan(stack_names(found.home.environment)))
+    Applier(found, Progress(sys.stdout)).apply(found.plan(parts_of(found.home.environment)))
 
 
 def quiet() -> Progress:

@@ -9,9 +9,9 @@ from include.settings import settings
 from infra.deployment.applying import Applier
 from infra.deployment.callers import Callers
 from infra.deployment.failure import NotDeployed
+from infra.deployment.parts import parts_of
 from infra.deployment.planning import Planner
 from infra.deployment.roles import as_deployer, local_administrator
-from infra.deployment.stacks import stack_names
 from infra.package import Package, build_package
 from tests.deployment.homes import BucketHome, deploy, planner, quiet, variant
 from tests.localaws.conftest import LocalAws, allow
@@ -61,7 +61,7 @@ def changed_roles(package: Package) -> Package:
 def test_who_may_do_nothing_is_told_who_may(localaws: LocalAws, base: Package) -> None:
     nobody = planner_of(localaws, person(localaws, "nobody", allow("sts:GetCallerIdentity")), base)
     with pytest.raises(NotDeployed, match=r"assumed-role/nobody/.*administrator.*make deploy ENV=prod.*--only-access"):
-        nobody.plan(stack_names(nobody.home.environment))
+        nobody.plan(parts_of(nobody.home.environment))
 
 
 def test_the_deployers_role_deploys_all_but_the_roles(localaws: LocalAws, base: Package) -> None:
@@ -70,23 +70,23 @@ def test_the_deployers_role_deploys_all_but_the_roles(localaws: LocalAws, base: 
     deployer = as_deployer(administrator, settings(), localaws.url)
 
     newer = planner_of(localaws, deployer, variant(2, base))
-    plan = newer.plan(stack_names(newer.home.environment))
+    plan = newer.plan(parts_of(newer.home.environment))
     assert {stack.request.name for stack in plan.stacks if stack.action != "nothing"} == {"serving"}
     Applier(newer, quiet()).apply(plan)
-    assert planner(localaws.url, variant(2, base)).plan(stack_names(newer.home.environment)).is_empty
+    assert planner(localaws.url, variant(2, base)).plan(parts_of(newer.home.environment)).is_empty
 
     other_roles = planner_of(localaws, deployer, changed_roles(variant(2, base)))
     with pytest.raises(
         NotDeployed,
         match=r"stack garmin-forecast-access is to be changed first.*administrator.*ENV=prod OPTIONS=--only-access",
     ):
-        other_roles.plan(stack_names(newer.home.environment))
+        other_roles.plan(parts_of(newer.home.environment))
 
     by_administrator = planner_of(localaws, administrator, changed_roles(variant(2, base)))
     only_access = by_administrator.plan(("access",))
     assert [(stack.request.name, stack.action) for stack in only_access.stacks] == [("access", "update")]
     Applier(by_administrator, quiet()).apply(only_access)
-    assert other_roles.plan(stack_names(newer.home.environment)).is_empty
+    assert other_roles.plan(parts_of(newer.home.environment)).is_empty
 
 
 def test_a_caller_that_may_only_take_the_deployers_role_deploys(localaws: LocalAws, base: Package) -> None:
@@ -94,5 +94,19 @@ def test_a_caller_that_may_only_take_the_deployers_role_deploys(localaws: LocalA
     role = f"arn:aws:iam::123456789012:role/{settings().project}-deployer"
     engineer = person(localaws, "engineer", allow("sts:AssumeRole", role))
     found = planner_of(localaws, engineer, variant(3, base))
-    plan = found.plan(stack_names(found.home.environment))
+    plan = found.plan(parts_of(found.home.environment))
     assert {stack.request.name for stack in plan.stacks if stack.action != "nothing"} == {"serving"}
+
+
+def test_local_aws_gets_its_own_credentials_alone(localaws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = BucketHome(localaws.url)
+    home.open(None, print)
+    localaws.make_role("built", "lambda.amazonaws.com")
+    address = f"{localaws.url}/_localaws/credentials/lambda.amazonaws.com/built"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
+    assert ":assumed-role/built/" in home.caller_arn(home.session())
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/credentials/of-aws-itself")
+    found = home.session().get_credentials()
+    assert found is not None and found.access_key == "local"

@@ -21,7 +21,7 @@ def deployment(*arguments: str, **variables: str) -> subprocess.CompletedProcess
 
 def test_help_says_all() -> None:
     shown = deployment("--help").stdout
-    words = ("deploy", "undeploy", "start", "stop", "status", "--environment", "--yes", "--with-data", "--only-access")
+    words = ("deploy", "undeploy", "start", "stop", "status", "--environment", "--yes", "--with-data", "--only")
     assert all(word in shown for word in words)
 
 
@@ -30,6 +30,7 @@ def test_help_says_all() -> None:
     [
         (("deploy", "--environment", "none"), {}, "there is no environment 'none'"),
         (("deploy", "--package", "/nowhere"), {}, "make it with `make package`"),
+        (("deploy", "--only", "data", "--package", "/nowhere"), {}, "make it with `make package`"),
         (("status", "--environment", "compose"), {}, "GFF_AIRFLOW_URL is not set"),
         (("stop", "--environment", "compose"), {}, "docker compose stop"),
         (("status", "--environment", "example"), {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "unset it"),
@@ -50,6 +51,21 @@ def test_what_is_wrong_is_one_line(arguments: tuple[str, ...], variables: dict[s
     assert done.returncode == 1
     assert part in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (
+            ("--only", "data,datta"),
+            "there is no part 'datta'; there are access, data, features, ml, serving, mwaa, dags",
+        ),
+        (("--only", "data", "--only-access"), "not allowed with argument --only"),
+    ],
+)
+def test_a_wrong_part_is_said_before_anything_is_read(arguments: tuple[str, ...], part: str) -> None:
+    done = deployment("deploy", *arguments)
+    assert (done.returncode, part in done.stderr) == (2, True)
 
 
 def test_a_state_without_a_deployment_names_the_command(tmp_path: Path) -> None:

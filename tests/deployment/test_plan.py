@@ -7,6 +7,7 @@ from include.settings import settings
 from infra.deployment.applying import Applier
 from infra.deployment.failure import NotDeployed
 from infra.deployment.flow import Deployer
+from infra.deployment.parts import parts_of
 from infra.deployment.plan import StackPlan, StackRequest, resources, stack_text
 from infra.deployment.planning import plan_text
 from infra.deployment.stacks import stack_names
@@ -60,7 +61,7 @@ def test_plans_from_an_empty_account_to_one_where_nothing_changes(localaws: Loca
     made = planner(localaws.url, variant(1, base))
     names = stack_names(made.home.environment)
 
-    first = made.plan(names)
+    first = made.plan(parts_of(made.home.environment))
     assert [(stack.request.name, stack.action) for stack in first.stacks] == [(name, "create") for name in names]
     assert first.dags is not None and first.dags.added == len(first.dags.put) > 100
     assert first.is_release_new
@@ -70,12 +71,12 @@ def test_plans_from_an_empty_account_to_one_where_nothing_changes(localaws: Loca
 
     Applier(made, quiet()).apply(first)
     again = planner(localaws.url, variant(1, base))
-    second = again.plan(names)
+    second = again.plan(parts_of(made.home.environment))
     assert second.is_empty
     assert "Everything is as it should be." in plan_text(again.home, again.package, again.callers, second)
 
     newer = planner(localaws.url, variant(2, base))
-    third = newer.plan(names)
+    third = newer.plan(parts_of(made.home.environment))
     assert {stack.request.name: stack.action for stack in third.stacks} == dict.fromkeys(names, "nothing") | {
         "serving": "update"
     }

@@ -16,7 +16,7 @@ from include.settings import settings
 from infra.deployment import upload
 from infra.deployment.addresses import Addresses, Urls, find_addresses
 from infra.deployment.home import dags_of
-from infra.deployment.stacks import stack_names
+from infra.deployment.parts import parts_of
 from infra.package import Package, build_package
 from tests.deployment.homes import ROOT, deploy, planner, variant
 from tests.localaws.conftest import LocalAws
@@ -60,7 +60,7 @@ def is_whole(localaws: LocalAws, package: Package) -> bool:
     s3 = localaws.client("s3")
     dags = upload.plan_objects(s3, settings().bucket, upload.DAGS_PREFIX, dags_of(package))
     found = planner(localaws.url, package)
-    plan = found.plan(stack_names(found.home.environment))
+    plan = found.plan(parts_of(found.home.environment))
     return dags.is_empty and plan.is_empty and release.current_release(s3, settings().bucket) == package.version
 
 
