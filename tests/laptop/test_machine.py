@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.deployment.failure import NotDeployed
 from infra.laptop import airflow_home, commands, machine, ports
-from infra.laptop.options import LaptopError, Options
+from infra.laptop.options import Options
 
 
 @pytest.mark.parametrize(("platform", "named"), [("darwin", "macOS"), ("linux", "Linux, which denies them")])
@@ -46,7 +47,7 @@ def test_a_run_on_a_mac_begins_with_the_line(
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(machine, "can_isolate", lambda: False)
     options = Options(f"folder:{tmp_path / 'none'}", tmp_path / "state", ports.free_port(), ports.free_port())
-    with pytest.raises(LaptopError, match="cannot be read"):  # the run ends there, before any process is started
+    with pytest.raises(NotDeployed, match="cannot be read"):  # the run ends there, before any process is started
         commands.run(options)
     assert "this machine (macOS) has no namespaces" in capsys.readouterr().out.splitlines()[0]
 

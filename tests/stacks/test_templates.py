@@ -225,10 +225,11 @@ def test_network_interfaces_are_made_only_by_jobs_in_subnets_of_ours() -> None:
     assert stack_parameters(SETTINGS, "ml")["JobsInVpc"] == "false"
 
 
-def test_only_pages_of_checks_and_old_versions_expire() -> None:
+def test_only_pages_of_checks_staged_rows_and_old_versions_expire() -> None:
     rules = template("data")["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule} == {
-        "quality/": {"Ref": "QualityDays"}
+        "quality/": {"Ref": "QualityDays"},
+        "state/features/staged/": 7,
     }
     assert template("data")["Parameters"]["QualityDays"]["Default"] == 90
     assert [rule["Id"] for rule in rules if "NoncurrentVersionExpiration" in rule] == ["forget-old-versions"]
