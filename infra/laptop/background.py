@@ -93,7 +93,11 @@ def start(options: Options, *, with_airflow: bool = True) -> Background:
         if found is not None and found.pid == process.pid and ports.answers(options.port_aws):
             return found
         if process.poll() is not None or time.monotonic() > deadline:
-            stop(options.state)
+            process.terminate()  # it ends what it started
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(ENDS_WITHIN_S)
+            process.kill()
+            end_leftovers(options.processes_file)
             raise LaptopError(f"Local AWS did not start: {_last_line(log)} (log: {log})")
         time.sleep(0.1)
 
@@ -101,8 +105,8 @@ def start(options: Options, *, with_airflow: bool = True) -> Background:
 def stop(state: Path) -> list[str]:
     """End what runs in the background; the names of what was ended."""
     found = find(state)
-    if found is None:
-        return []
+    if found is None:  # it may have been killed, and what it started lives on
+        return end_leftovers(state / "processes.json")
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(found.pid)
         process.terminate()
