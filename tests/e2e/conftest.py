@@ -89,6 +89,15 @@ class Laptop:
         failed = [task for task in airflow.tasks(dag_id, run_id) if task.state == "failed"]
         return state, "\n".join(line for task in failed for line in airflow.log_tail(dag_id, run_id, task))
 
+    def runs_task(self, dag_id: str, task_id: str) -> bool:
+        """Whether a task of the newest run of a DAG is at work now."""
+        if f"{dag_id} …" not in self.output:
+            return False  # Airflow is still coming up
+        airflow = airflow_at(f"http://127.0.0.1:{self.port_airflow}")
+        runs = airflow.runs(dag_id)
+        tasks = airflow.tasks(dag_id, runs[0].run_id) if runs else []
+        return any(task.task_id == task_id and task.state == "running" for task in tasks)
+
     def failed_tasks(self, dag_id: str) -> list[TaskState]:
         """The failed tasks of the newest run of a DAG, each with the number of its last try."""
         airflow = airflow_at(f"http://127.0.0.1:{self.port_airflow}")

@@ -59,7 +59,7 @@ def _offline_files(laptop: Laptop, folder: Path) -> list[Path]:
 
 
 def test_a_killed_scheduler_and_a_second_run_that_resumes(laptop: Laptop, tmp_path: Path) -> None:
-    laptop.wait_until(lambda: _running(laptop, "ingest_batch"), "an ingest task")
+    laptop.wait_until(lambda: laptop.runs_task("garmin_ingest", "ingest_batch"), "an ingest task")
     laptop.kill("scheduler")
     laptop.wait_for("scheduler runs again")
     laptop.wait_for("Ready after", seconds=600)
@@ -77,7 +77,7 @@ def test_a_killed_scheduler_and_a_second_run_that_resumes(laptop: Laptop, tmp_pa
 @pytest.mark.parametrize("task", ["ingest_batch", "write_features"])
 def test_a_killed_local_aws(laptop: Laptop, tmp_path: Path, task: str) -> None:
     """Also in the middle of the bulk write: what is staged is written again as a whole."""
-    laptop.wait_until(lambda: _running(laptop, task), f"{task} that writes")
+    laptop.wait_until(lambda: laptop.runs_task("garmin_ingest", task), f"{task} that writes")
     laptop.kill("local-aws")
     laptop.wait_for("local-aws runs again")
     laptop.wait_for("Ready after", seconds=600)
@@ -100,7 +100,3 @@ def test_killed_jobs(laptop: Laptop, tmp_path: Path) -> None:
     assert sorted(processing) == ["Completed", "Failed"]
     expect_whole(laptop, tmp_path / "offline")
     assert laptop.stop() == []
-
-
-def _running(laptop: Laptop, *tasks: str) -> bool:
-    return any("garmin_ingest:" in line and "now" in line and any(t in line for t in tasks) for line in laptop.lines)
