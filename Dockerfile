@@ -7,19 +7,20 @@ FROM python:3.12-slim-bookworm AS python
 RUN python -m compileall -q /usr/local/lib/python3.12
 
 FROM python AS installer
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_NO_PROGRESS=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_NO_PROGRESS=1 \
+    PIP_CACHE_DIR=/var/cache/installer/pip UV_CACHE_DIR=/var/cache/installer/uv
 COPY infra/compose/uv.txt infra/compose/install.sh /installer/
-RUN --mount=type=cache,target=/root/.cache --mount=type=secret,id=package_index \
+RUN --mount=type=cache,target=/var/cache/installer --mount=type=secret,id=package_index \
     sh /installer/install.sh uv /installer/uv.txt
 
 FROM installer AS airflow
 COPY locks/compose.txt /installer/
-RUN --mount=type=cache,target=/root/.cache --mount=type=secret,id=package_index \
+RUN --mount=type=cache,target=/var/cache/installer --mount=type=secret,id=package_index \
     sh /installer/install.sh environment /opt/venvs/airflow /installer/compose.txt
 
 FROM installer AS jobs
 COPY locks/jobs.txt /installer/
-RUN --mount=type=cache,target=/root/.cache --mount=type=secret,id=package_index \
+RUN --mount=type=cache,target=/var/cache/installer --mount=type=secret,id=package_index \
     sh /installer/install.sh environment /opt/venvs/jobs /installer/jobs.txt
 
 # The package has the DAGs folder as MWAA has it. `include` and `plugins` beside `infra` lead into it, so that what
