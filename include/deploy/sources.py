@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-PACKED_SUFFIXES = frozenset({".css", ".html", ".js", ".py", ".txt", ".yaml"})
+PACKED_SUFFIXES = frozenset({".css", ".html", ".js", ".json", ".py", ".txt", ".yaml"})
 """Kinds of files that the packages need; data, keys and leftovers of tools are of other kinds."""
 PACKED_NAMES = frozenset({".airflowignore"})
 

@@ -10,23 +10,20 @@ from include.forecast.distribution import Predictive
 from include.forecast.groups import leave_out
 from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 from include.forecast.intervals import Bands, calibrate
-from include.forecast.model import MAX_SCALED_CHANGE, solve_for
+from include.forecast.methods import DAMPED_DRIFT, damped_drift
+from include.forecast.model import MAX_SCALED_CHANGE, Prior, solve_for
+from include.forecast.population import EXPECTED_DIFFERENCE, EXPECTED_SPREAD
 from include.forecast.rows import Rows, athlete_weights
 from include.forecast.volatility import Pooling
 
 PLAIN_PERSISTENCE = "plain_persistence"
-DAMPED_DRIFT = "damped_drift"
 LOCAL_LEVEL = "local_level"
 BANISTER = "banister"
 RIDGE = "ridge"
 SIMPLE = (PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER)
 """The baselines of the gate. A ridge is the forecaster's own core: it is what trees have to beat (trees.they_pay)."""
 
-DAMPING = 0.95
-"""Of the drift, a day: half of it is gone after two weeks."""
 _FITNESS_DAYS, _FATIGUE_DAYS = 42.0, 14.0
-_APART_DAYS = 30.0
-"""Between the middles of the 30 d and of the 60 d before them, less a little for the overlap."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,11 @@ def fit_baselines(rows: Rows, pooling: Pooling, load_is_known: bool = False) -> 
         volatility, columns = rows.volatility(pooling), inputs(rows)
         weight = athlete_weights(rows.athlete, rows.origin_day)
         target = np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE)
-        coefficients = solve_for(rows, columns, target, weight)
+        prior = _nothing_expected(columns.shape[1])
+        coefficients = solve_for(rows, columns, target, weight, prior)
         scaled = np.zeros(len(rows))
         for known, judged in leave_out(rows):
-            scaled[judged] = columns[judged] @ solve_for(rows, columns, target, weight, known)
+            scaled[judged] = columns[judged] @ solve_for(rows, columns, target, weight, prior, known)
 
         def change(asked: Rows) -> Array:
             return inputs(asked) @ coefficients * asked.volatility(pooling)
@@ -65,19 +63,15 @@ def fit_baselines(rows: Rows, pooling: Pooling, load_is_known: bool = False) -> 
 
     return {
         PLAIN_PERSISTENCE: fixed(lambda asked: np.zeros(len(asked))),
-        DAMPED_DRIFT: fixed(_damped_drift),
+        DAMPED_DRIFT: fixed(lambda asked: damped_drift(asked.features, asked.horizon_days)),
         LOCAL_LEVEL: fixed(lambda asked: asked.level_gap),
         BANISTER: linear(lambda asked: _banister_inputs(asked, load_is_known)),
         RIDGE: linear(lambda asked: _ridge_inputs(asked, pooling)),
     }
 
 
-def _damped_drift(rows: Rows) -> Array:
-    """The drift of the last months goes on, ever less."""
-    drift = (rows.column("reading_mean_30d_gap") - rows.column("reading_mean_90d_gap")) / _APART_DAYS
-    days: Array = DAMPING * (1.0 - DAMPING**rows.horizon_days) / (1.0 - DAMPING)
-    change: Array = drift * days
-    return change
+def _nothing_expected(inputs: int) -> Prior:
+    return Prior(np.zeros(inputs), np.full(inputs, EXPECTED_SPREAD), np.full(inputs, EXPECTED_DIFFERENCE))
 
 
 def _banister_inputs(rows: Rows, load_is_known: bool) -> Array:

@@ -1,11 +1,8 @@
 """Whether the bands keep their word at every level, not at 90 % alone."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from include.forecast.distribution import LEVELS
-from include.forecast.forecaster import Forecaster
+from include.forecast.distribution import LEVELS, Predictive
 from include.forecast.horizon import BUCKETS, bucket_index
 from include.forecast.resampling import by_athlete
 from include.forecast.rows import Rows
@@ -14,13 +11,13 @@ _SHOWN = slice(2, -2, 5)
 """Of the evenly spaced levels: 5 %, 15 %, … 95 %."""
 
 
-def calibration(forecaster: Forecaster, served_by: Mapping[str, str], rows: Rows) -> dict[str, list[dict[str, float]]]:
-    """By bucket, the share of readings inside the central band of each level, under what answers the bucket.
+def calibration(served: Predictive, rows: Rows) -> dict[str, list[dict[str, float]]]:
+    """By bucket, the share of readings inside the central band of each level, under what was served.
 
     Athletes count the same; a bucket without rows is left out.
     """
-    told, bucket = forecaster.served(served_by, rows.features, rows.horizon_days), bucket_index(rows.horizon_days)
-    inside = np.abs(rows.change - told.mean)[:, None] <= told.half_width[:, _SHOWN] + 1e-9
+    bucket = bucket_index(rows.horizon_days)
+    inside = np.abs(rows.change - served.mean)[:, None] <= served.half_width[:, _SHOWN] + 1e-9
     curves = {}
     for index, name in enumerate(BUCKETS):
         mine = bucket == index

@@ -3,7 +3,7 @@
 ```
 manifest.json               of the whole: athletes, cuts, notes, how many parts
 parts/part-0000.json        of a part: its athletes, and rows and SHA-256 of its files
-train/part-0000.csv         and so on, calibration/ and test/ alike
+train/part-0000.csv         and so on, calibration/, test/ and embargo/ alike
 ```
 A part holds ATHLETES_A_PART athletes, in the order of their names, so the parts of a folder one after the other are the
 rows of all athletes in order. Several instances write the parts of one version; what each writes depends on its part
@@ -25,7 +25,7 @@ import pyarrow.csv as pa_csv
 
 from include.features.schema import NAMES, SCHEMA_VERSION
 from include.forecast.rows import Pairs, Rows
-from include.forecast.split import ENOUGH_ORIGINS, Cuts, origins_by_athlete, split
+from include.forecast.split import EMBARGO, ENOUGH_ORIGINS, FOLDS, Cuts, origins_by_athlete, split
 
 MANIFEST_FILE = "manifest.json"
 PARTS_FOLDER = "parts"
@@ -52,9 +52,9 @@ class Dataset[R: (Rows, Pairs)]:
 def make_dataset[R: (Rows, Pairs)](rows: R, cuts: Cuts | None) -> Dataset[R]:
     """Cut rows into folds, and say in words what is thin about them."""
     folds = cut(rows, cuts)
-    notes = [] if cuts else ["too few readings to cut: no test, persistence will answer with low confidence"]
-    for name, fold in folds.items() if cuts else ():
-        useful = len(useful_athletes(fold))
+    notes = [] if cuts else ["too few readings to cut: nothing here is tested, other athletes' evidence decides alone"]
+    for name in FOLDS if cuts else ():
+        useful = len(useful_athletes(folds[name]))
         if useful < min(5, len(np.unique(rows.athlete))):
             notes.append(f"{name} holds {useful} athlete(s) with {ENOUGH_ORIGINS} or more origins")
     return Dataset(folds, cuts, tuple(notes))
@@ -65,7 +65,7 @@ def cut[R: (Rows, Pairs)](rows: R, cuts: Cuts | None) -> dict[str, R]:
     if cuts is not None:
         return split(rows, cuts)
     empty = rows.where(np.zeros(len(rows), dtype=bool))
-    return {"train": empty, "calibration": rows, "test": empty}
+    return {"train": empty, "calibration": rows, "test": empty, EMBARGO: empty}
 
 
 def useful_athletes(rows: Rows | Pairs) -> list[str]:

@@ -17,21 +17,6 @@ INPUTS: dict[str, str] = {
     "pause": "months since the last activity of the sport",
 }
 """What moves a reading, by name; an unknown one counts as nothing out of the usual."""
-PRIOR: dict[str, float] = {
-    "own_mean": 0.3,
-    "last_step": -0.15,
-    "activity_gap": 0.5,
-    "reading_age": -0.15,
-    "volume": 0.3,
-    "frequency": 0.2,
-    "load": 0.15,
-    "form": 0.1,
-    "pause": -0.1,
-}
-"""What each is expected to do before any data, in volatilities over 42 d: a reading falls back by a third of its gap to
-the own mean, a step is partly taken back, the readings of days follow those of activities, time without readings or
-runs costs, much and frequent training helps, more than usual helps. Rounded from simulated athletes (Banister's
-response, garmin.synthetic) and from four real ones."""
 _MOST_VOLATILITIES, _MOST_STEP = 3.0, 2.0
 _CREDIBLE_DAYS = 90.0
 """History of readings with which their mean is half trusted: a mean of a few weeks is no usual level."""

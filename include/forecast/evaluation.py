@@ -10,17 +10,19 @@ import numpy.typing as npt
 from include.forecast.baselines import SIMPLE, Baseline
 from include.forecast.coverage import Coverage, judge
 from include.forecast.design import usual_load
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, PLANNED, Forecaster
+from include.forecast.evidence import FEWEST_WINDOWS
+from include.forecast.forecaster import Forecaster
 from include.forecast.horizon import BUCKETS, Array, bucket_index
 from include.forecast.intervals import independent_windows
+from include.forecast.methods import FORECASTER, PERSISTENCE
+from include.forecast.own_record import ANSWERS, COMBINED, Records
+from include.forecast.population import PLANNED
 from include.forecast.resampling import Interval, by_athlete, interval, resample
 from include.forecast.rows import Rows
 from include.forecast.scores import Scores, score, skill
 
-FEWEST_WINDOWS = 3.0
-"""Independent windows with which an athlete counts in a bucket: two readings are no athlete's skill."""
 RIVALS = (PERSISTENCE, *SIMPLE)
-"""What the forecaster must beat: persistence as it would be served instead, and the simple baselines."""
+"""What the combined forecast is compared with: persistence as it would be served instead, and simple baselines."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ class BucketResult:
     """`athletes` are in the order of `athlete_crps`; with no rows `methods` and `skills` are empty.
 
     Attributes:
-        skills: the forecaster's against persistence, by score: crps, rmse, mae.
+        skills: the combined forecast's against persistence, by score: crps, rmse, mae.
         best_rival: the method with the least CRPS of those in RIVALS.
-        against_best: the forecaster's CRPS skill against it.
+        against_best: the combined forecast's CRPS skill against it.
     """
 
     name: str
@@ -67,12 +69,19 @@ class BucketResult:
     against_best: Skill | None = None
 
 
-def score_methods(forecaster: Forecaster, baselines: Mapping[str, Baseline], rows: Rows) -> dict[str, Scores]:
-    """Scores of the forecaster, of persistence with the forecaster's kind of bands, of PLANNED and of all baselines."""
+def score_methods(
+    forecaster: Forecaster, baselines: Mapping[str, Baseline], rows: Rows, records: Records
+) -> dict[str, Scores]:
+    """Scores of what may answer (COMBINED, and PERSISTENCE with bands of the same kind, both by each row's own record),
+    of the forecaster alone, of PLANNED and of all baselines."""
     scores = {
-        method: score(forecaster.predictive(method, rows), rows.change) for method in (FORECASTER, PERSISTENCE, PLANNED)
+        answer: score(
+            forecaster.served(dict.fromkeys(BUCKETS, answer), rows.features, rows.horizon_days, records), rows.change
+        )
+        for answer in ANSWERS
     }
-    return scores | {name: score(one.predictive(rows), rows.change) for name, one in baselines.items()}
+    scores |= {name: score(forecaster.predictive(name, rows), rows.change) for name in (FORECASTER, PLANNED)}
+    return scores | {name: score(baseline.predictive(rows), rows.change) for name, baseline in baselines.items()}
 
 
 def shuffled_load(forecaster: Forecaster, rows: Rows, seed: int) -> Scores:
@@ -83,7 +92,7 @@ def shuffled_load(forecaster: Forecaster, rows: Rows, seed: int) -> Scores:
     return score(forecaster.predictive(PLANNED, replace(rows, load_ahead=others)), rows.change)
 
 
-def evaluate(scores: Mapping[str, Scores], rows: Rows, seed: int, method: str = FORECASTER) -> list[BucketResult]:
+def evaluate(scores: Mapping[str, Scores], rows: Rows, seed: int, method: str = COMBINED) -> list[BucketResult]:
     """The results of every bucket; skills are those of `method`."""
     bucket = bucket_index(rows.horizon_days)
     results = []

@@ -1,14 +1,16 @@
 """What drives the forecasts of an evaluation, and a few of them drawn out: associations, for people to look at."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from include.forecast import trees
 from include.forecast.design import INPUTS, design_matrix
-from include.forecast.distribution import crps
+from include.forecast.distribution import Predictive, crps
 from include.forecast.forecaster import Forecaster
 from include.forecast.horizon import Array
+from include.forecast.own_record import Records
 from include.forecast.rows import Rows
 
 _EXAMPLE_DAYS = (1, 7, 14, 21, 28, 35, 42)
@@ -33,33 +35,44 @@ def drivers(forecaster: Forecaster, rows: Rows) -> list[dict[str, Any]]:
     ]
     if forecaster.model.booster.num_boosted_rounds():
         change = _trees_change(forecaster, late, inputs @ forecaster.model.coefficients) * volatility
-        told = {"input": "trees", "means": "what the trees add", "coefficient": None}
-        found.append(told | {"mean_change": float(np.abs(change).mean())})
-    return sorted(found, key=lambda one: -float(one["mean_change"]))
+        added = {"input": "trees", "means": "what the trees add", "coefficient": None}
+        found.append(added | {"mean_change": float(np.abs(change).mean())})
+    return sorted(found, key=lambda driver: -float(driver["mean_change"]))
 
 
-def cases(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> dict[str, list[dict[str, Any]]]:
+def cases(
+    forecaster: Forecaster, served_by: Mapping[str, str], rows: Rows, records: Records, served: Predictive
+) -> dict[str, list[dict[str, Any]]]:
     """Forecasts to look at: `typical`, the one of the median score of three athletes in the middle, and `worst`.
 
     Worst is the worst one of each of the three athletes with the worst ones. Each has the fan from its origin (day,
     mean, 80 % and 90 % bands as changes from the last reading) and every reading that came.
+
+    Args:
+        records: of each row; `served`: the distributions that they give.
     """
     if not len(rows):
         return {"typical": [], "worst": []}
-    score = crps(forecaster.served(served_by, rows.features, rows.horizon_days), rows.change)
+    score = crps(served, rows.change)
     _, athlete, count = np.unique(rows.athlete, return_inverse=True, return_counts=True)
     ranked = np.split(np.lexsort((score, athlete)), np.cumsum(count)[:-1])
-    middle = sorted((int(mine[len(mine) // 2]) for mine in ranked), key=lambda index: float(score[index]))
+    middle = sorted((int(own[len(own) // 2]) for own in ranked), key=lambda index: float(score[index]))
     first = max((len(middle) - _EXAMPLES) // 2, 0)
-    worst = sorted((int(mine[-1]) for mine in ranked), key=lambda index: -float(score[index]))
+    worst = sorted((int(own[-1]) for own in ranked), key=lambda index: -float(score[index]))
     chosen = {"typical": middle[first : first + _EXAMPLES], "worst": worst[:_EXAMPLES]}
-    return {kind: [_case(forecaster, served_by, rows, one, score) for one in found] for kind, found in chosen.items()}
+    return {
+        kind: [_case(forecaster, served_by, rows, records, index, score) for index in found]
+        for kind, found in chosen.items()
+    }
 
 
-def _case(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, index: int, score: Array) -> dict[str, Any]:
+def _case(
+    forecaster: Forecaster, served_by: Mapping[str, str], rows: Rows, records: Records, index: int, score: Array
+) -> dict[str, Any]:
     same = (rows.athlete == rows.athlete[index]) & (rows.origin_day == rows.origin_day[index])
     days = np.array(_EXAMPLE_DAYS, dtype=float)
-    told = forecaster.served(served_by, rows.features[np.full(len(days), index)], days)
+    repeated = np.full(len(days), index)
+    fan = forecaster.served(served_by, rows.features[repeated], days, records.at(repeated))
     return {
         "athlete": str(rows.athlete[index]),
         "origin_day": str(rows.origin_day[index]),
@@ -67,7 +80,7 @@ def _case(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, index: 
         "crps": float(score[index]),
         "fan": [
             {"horizon_days": float(day), "mean": float(middle), "half_80": float(near), "half_90": float(far)}
-            for day, middle, (near, far) in zip(days, told.mean, told.half_width[:, -2:], strict=True)
+            for day, middle, (near, far) in zip(days, fan.mean, fan.half_width[:, -2:], strict=True)
         ],
         "came": [
             {"horizon_days": float(day), "change": float(change)}

@@ -1,4 +1,4 @@
-"""A trained forecaster: its mean, persistence, and the bands of both; training makes it, serving asks it."""
+"""A trained forecaster: its mean, the methods it is combined with, and their bands; training makes it, serving asks it."""
 
 import json
 from collections.abc import Mapping
@@ -10,11 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from include.features.schema import NAMES, SCHEMA_VERSION
+from include.forecast import methods
 from include.forecast.design import INPUTS
 from include.forecast.distribution import LEVELS, Predictive
 from include.forecast.horizon import BUCKETS, LAST_DAYS, Array, bucket_index, growth
 from include.forecast.intervals import Bands
+from include.forecast.methods import BANDS_OF, FORECASTER, METHODS, PERSISTENCE
 from include.forecast.model import ChangeModel
+from include.forecast.own_record import ANSWERS, COMBINED, Records
+from include.forecast.population import CALIBRATED, PLANNED
 from include.forecast.rows import Rows, is_whole, volatility_of
 from include.forecast.volatility import Pooling
 from include.forecast.what_if import NO_EFFECT, OFF, LoadEffect
@@ -24,9 +28,6 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "xgboost-model"
 DESCRIPTION_FILE = "forecaster.json"
-FORECASTER, PERSISTENCE = "forecaster", "persistence"
-PLANNED = "planned"
-"""The forecaster that is told the load ahead."""
 WHAT_IF = {"enabled": False, "reason": OFF}
 """What an artifact says that met no gate."""
 _LAST_READING, _AGE = NAMES.index("vo2max_last"), NAMES.index("reading_age_days")
@@ -41,20 +42,27 @@ class Forecaster:
     """What answers, and how surely.
 
     Attributes:
-        bands: by method: FORECASTER, PERSISTENCE and PLANNED.
+        bands: by what is calibrated: FORECASTER, PERSISTENCE and PLANNED.
+        start: the weights (bucket × method of METHODS) of an athlete none of whose forecasts has come due.
         effect: what planned load changes.
-        about: dataset_version, model_version, seed, digests, notes: told, not used.
+        about: dataset_version, model_version, seed, digests and notes, for people to read.
     """
 
     model: ChangeModel
     pooling: Pooling
     bands: Mapping[str, Bands]
+    start: Array
     effect: LoadEffect = NO_EFFECT
     about: Mapping[str, Any] = field(default_factory=dict)
+    calibrated: tuple[str, ...] = (FORECASTER, PERSISTENCE)
 
     def volatility(self, features: Array) -> Array:
         """The athletes' pooled volatility (ml/kg/min over 28 d)."""
         return volatility_of(features, self.pooling)
+
+    def row_scale(self, rows: Rows) -> Array:
+        """Volatility × growth of each row: the unit of the bands (ml/kg/min)."""
+        return row_scale(rows, self.pooling)
 
     def change(self, method: str, features: Array, horizon_days: Array, load_ahead: Array | None = None) -> Array:
         """Expected change from the last reading (ml/kg/min); PLANNED needs `load_ahead` (mean a day to the target)."""
@@ -71,30 +79,50 @@ class Forecaster:
         return self.bands[method].half_width(horizon_days, features[:, _AGE], self.volatility(features))
 
     def predictive(self, method: str, rows: Rows) -> Predictive:
-        """The distributions that a method gives the changes of rows."""
+        """The distributions that one method alone gives the changes of rows."""
         return Predictive(
             self.change(method, rows.features, rows.horizon_days, rows.load_ahead),
             self.half_width(method, rows.features, rows.horizon_days),
             is_whole(rows.features[:, _LAST_READING]),
         )
 
-    def served(self, served_by: Mapping[str, str], features: Array, horizon_days: Array) -> Predictive:
-        """The distributions of what answers the bucket of each horizon."""
-        change = self.change(FORECASTER, features, horizon_days)
+    def served(
+        self, served_by: Mapping[str, str], features: Array, horizon_days: Array, records: Records
+    ) -> Predictive:
+        """The distributions of what answers the bucket of each horizon, by each row's own record."""
+        bucket = bucket_index(horizon_days)
+        weights = records.weights[np.arange(len(bucket)), bucket]
+        change = np.sum(weights * methods.changes(self, features, horizon_days), axis=1)
         return Predictive(
-            np.where(is_by_forecaster(served_by, horizon_days), change, 0.0),
-            self._served_half_width(served_by, features, horizon_days),
+            np.where(is_combined(served_by, horizon_days), change, 0.0),
+            self._served_half_width(served_by, features, horizon_days, records),
             is_whole(features[:, _LAST_READING]),
         )
 
-    def _served_half_width(self, served_by: Mapping[str, str], features: Array, horizon_days: Array) -> Array:
+    def _served_half_width(
+        self, served_by: Mapping[str, str], features: Array, horizon_days: Array, records: Records
+    ) -> Array:
         """A later day never has a narrower band, also where another method answers it."""
         bucket = bucket_index(horizon_days)
         widest = np.zeros((len(horizon_days), len(LEVELS)))
         for index, (name, last_day) in enumerate(zip(BUCKETS, LAST_DAYS, strict=True)):
-            width = self.half_width(served_by[name], features, np.minimum(horizon_days, last_day))
+            answer = served_by[name]
+            reached = np.minimum(horizon_days, last_day)
+            if answer == COMBINED:
+                width = self.mixed_half_width(records.weights[:, index], features, reached)
+            else:
+                width = self.half_width(PERSISTENCE, features, reached)
+            width = width * records.scales[:, index, [ANSWERS.index(answer)]]
             widest = np.where((bucket >= index)[:, None], np.maximum(widest, width), widest)
         return widest
+
+    def mixed_half_width(self, weights: Array, features: Array, horizon_days: Array) -> Array:
+        """Half widths of the mixture of quantiles, by the weights of each row (a column per method)."""
+        total = np.zeros((len(horizon_days), len(LEVELS)))
+        for kind in self.calibrated:
+            share = weights[:, [METHODS.index(name) for name in METHODS if BANDS_OF[name] == kind]].sum(axis=1)
+            total += share[:, None] * self.half_width(kind, features, horizon_days)
+        return total
 
     def save(self, directory: Path) -> None:
         """Write `forecaster.json` (core, bands, scale) and `xgboost-model` (UBJSON; without trees where none pay)."""
@@ -109,14 +137,17 @@ class Forecaster:
             "trees": self.model.booster.num_boosted_rounds(),
             "volatility": vars(self.pooling),
             "bands": {method: bands.to_json() for method, bands in self.bands.items()},
+            "weights": {
+                name: dict(zip(METHODS, self.start[index].tolist(), strict=True)) for index, name in enumerate(BUCKETS)
+            },
             "load_effect": self.effect.to_json(),
             "about": dict(self.about),
         }
 
 
-def is_by_forecaster(served_by: Mapping[str, str], horizon_days: Array) -> npt.NDArray[np.bool_]:
-    """Which horizons the forecaster answers; the others are persistence's."""
-    answers: npt.NDArray[np.bool_] = np.array([served_by[name] == FORECASTER for name in BUCKETS])
+def is_combined(served_by: Mapping[str, str], horizon_days: Array) -> npt.NDArray[np.bool_]:
+    """Which horizons the combined forecast answers; the others are persistence's."""
+    answers: npt.NDArray[np.bool_] = np.array([served_by[name] == COMBINED for name in BUCKETS])
     return answers[bucket_index(horizon_days)]
 
 
@@ -138,11 +169,14 @@ def load(directory: Path) -> Forecaster:
             raise ForecasterError(
                 f"the model was made for feature schema {description['schema_version']}, this code has {SCHEMA_VERSION}"
             )
-        bands = {name: Bands.from_json(description["bands"][name]) for name in (FORECASTER, PERSISTENCE, PLANNED)}
+        bands = {name: Bands.from_json(description["bands"][name]) for name in CALIBRATED}
         coefficients = np.array([description["coefficients"][name] for name in INPUTS], dtype=float)
         model = ChangeModel(coefficients, _booster(directory / MODEL_FILE))
+        start = np.array(
+            [[description["weights"][name][method] for method in METHODS] for name in BUCKETS], dtype=float
+        )
         effect = LoadEffect(**description["load_effect"])
-        return Forecaster(model, Pooling(**description["volatility"]), bands, effect, description["about"])
+        return Forecaster(model, Pooling(**description["volatility"]), bands, start, effect, description["about"])
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ForecasterError(f"no readable model in the artifact: {error!r}") from error
 

@@ -1,36 +1,56 @@
-"""The gate: what answers each horizon bucket, and whether the package may serve at all."""
+"""The gate: what answers each range of days, and whether the package may serve at all.
+
+The combined forecast answers where it is sure enough to be better than persistence for the athletes of this deployment:
+the population's evidence and the deployment's own together (include.forecast.evidence), by one rule for one athlete and
+for a thousand.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from include.forecast.distribution import crps
+from include.forecast.coverage import FEWEST_ATHLETES as FEWEST_FOR_COVERAGE
 from include.forecast.evaluation import BucketResult
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, WHAT_IF, Forecaster
+from include.forecast.evidence import NO_COMPARISON, Belief, Comparison, believe, compare_athletes
+from include.forecast.forecaster import WHAT_IF
 from include.forecast.horizon import BUCKETS, Array, bucket_index
-from include.forecast.resampling import by_athlete, interval, resample
+from include.forecast.methods import FORECASTER, PERSISTENCE
+from include.forecast.own_record import COMBINED
+from include.forecast.population import PLANNED, Population
 from include.forecast.rows import Rows
-from include.forecast.scores import SMALLEST_SCORE, Scores, skill
-from include.forecast.what_if import OFF
+from include.forecast.scores import Scores
+from include.forecast.what_if import LATE_DAYS, OFF
 
-LEAST_CRPS_SKILL = 0.05
-LEAST_SHARE_NOT_WORSE = 0.6
-WORST_ATHLETE_LOSS = 0.15
-LAST_SHORT_DAY = 14
-FEWEST_ATHLETES = 5
-"""A gain seen on four athletes has shrunk to a third on eight: fewer than five prove nothing."""
+MARGIN = 0.05
+"""An athlete is served much worse by a forecast whose CRPS is by so much above that of persistence."""
+MOST_MUCH_WORSE = 0.10
+"""Probability that an athlete is."""
+MOST_NO_BETTER = 0.035
+"""Probability that the forecast is no better on the average of athletes: with it a forecaster that is no better is
+approved in less than 5 % of simulated deployments of 1 to 100 athletes (tests/forecast/test_gate.py)."""
+CHAMPION_MARGIN = 0.01
 
 
 @dataclass(frozen=True)
 class BucketVerdict:
-    """`confidence` is "low" where the bands could not be tested; `reasons` say why the forecaster does not answer."""
+    """What answers a range of days.
+
+    Attributes:
+        served_by: own_record.COMBINED or PERSISTENCE.
+        confidence: "low" where nobody's readings have tested the bands.
+        reasons: why the combined forecast does not answer; empty when it does.
+        blocks: why the range is fit to serve by neither; empty when it is.
+        belief: what the evidence says of the combined forecast.
+        sentence: the evidence in words, for the athlete.
+    """
 
     served_by: str
     confidence: str
     reasons: tuple[str, ...]
     blocks: tuple[str, ...]
-    """Why the bucket is fit to serve by neither; empty when it is."""
+    belief: Belief
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -47,51 +67,95 @@ class Gate:
         return {name: verdict.served_by for name, verdict in self.buckets.items()}
 
 
-def judge_bucket(result: BucketResult) -> BucketVerdict:
-    """Forecaster where it proved itself, else persistence; blocked where the bands of persistence are proven wrong."""
-    if not result.methods:
-        return BucketVerdict(PERSISTENCE, "low", ("too few test readings",), ())
-    reasons = _against_forecaster(result)
-    served_by = PERSISTENCE if reasons else FORECASTER
-    coverage = result.methods[served_by].coverage_90
-    blocks: tuple[str, ...] = ()
-    if coverage.verdict == "unfit":
-        blocks = (
-            f"90 % bands of {served_by} cover {coverage.observed:.1%} "
-            f"(95 % interval {coverage.low:.1%} to {coverage.high:.1%}), outside 87–94 %",
+def judge_bucket(result: BucketResult, own: Comparison, population: Population) -> BucketVerdict:
+    """Combined where that is sure enough to be better, else persistence; blocked where the bands are proven wrong."""
+    belief = believe(population.served[result.name], own, MARGIN)
+    reasons = []
+    if belief.no_better > MOST_NO_BETTER:
+        reasons.append(
+            f"it is no better than persistence with a probability of {belief.no_better:.0%}, "
+            f"{MOST_NO_BETTER:.1%} is the most"
         )
-    confidence = "low" if coverage.verdict == "unknown" else "normal"
-    return BucketVerdict(served_by, confidence, tuple(reasons), blocks)
+    if belief.much_worse > MOST_MUCH_WORSE:
+        reasons.append(
+            f"for an athlete it is {MARGIN:.0%} worse or more with a probability of {belief.much_worse:.0%}, "
+            f"{MOST_MUCH_WORSE:.0%} is the most"
+        )
+    served_by = PERSISTENCE if reasons else COMBINED
+    blocks: tuple[str, ...] = ()
+    tested = len(population.served[result.name].ratio) >= FEWEST_FOR_COVERAGE
+    if result.methods:
+        coverage = result.methods[served_by].coverage_90
+        tested = tested or coverage.verdict != "unknown"
+        if coverage.verdict == "unfit":
+            blocks = (
+                f"90 % bands of {served_by} cover {coverage.observed:.1%} "
+                f"(95 % interval {coverage.low:.1%} to {coverage.high:.1%}), outside 87–94 %",
+            )
+    sentence = evidence_sentence(result.name, own, population, belief)
+    return BucketVerdict(served_by, "normal" if tested else "low", tuple(reasons), blocks, belief, sentence)
 
 
-def _against_forecaster(result: BucketResult) -> list[str]:
-    crps, rmse, best = result.against_best, result.skills["rmse"], result.best_rival
-    assert crps is not None
-    coverage = result.methods[FORECASTER].coverage_90
-    mine, theirs = (np.maximum(result.methods[name].athlete_crps, SMALLEST_SCORE) for name in (FORECASTER, best))
-    loss = mine / theirs - 1.0
-    not_worse, worst = float((loss <= 1e-9).mean()), int(np.argmax(loss))
-    checks = (
-        (len(result.athletes) >= FEWEST_ATHLETES, f"{len(result.athletes)} athletes, {FEWEST_ATHLETES} are needed"),
-        (crps.value >= LEAST_CRPS_SKILL, f"CRPS skill {crps.value:+.1%} against {best}, at least +5 % is needed"),
-        (crps.interval.low > 0, f"CRPS skill may be {crps.interval.low:+.1%} (95 % bound), it must be above 0"),
-        (rmse.value >= 0, f"RMSE skill {rmse.value:+.1%}, it must not be worse"),
-        (not_worse >= LEAST_SHARE_NOT_WORSE, f"{not_worse:.0%} of athletes not worse, 60 % are needed"),
-        (loss[worst] <= WORST_ATHLETE_LOSS, f"the worst-off athlete is {loss[worst]:.0%} worse"),
-        (coverage.verdict == "fit", f"coverage of its 90 % bands is {coverage.verdict} ({coverage.observed:.1%})"),
-    )
-    return [reason for passed, reason in checks if not passed]
+def evidence_sentence(name: str, own: Comparison, population: Population, belief: Belief) -> str:
+    """On which athletes the forecast of a range of days was measured, and what came out."""
+    others = len(population.served[name].ratio)
+    parts = []
+    if others:
+        known = believe(population.served[name], NO_COMPARISON, MARGIN)
+        readings = population.about.get("readings")
+        held = f" ({readings:,} readings)" if isinstance(readings, int) else ""
+        parts.append(
+            f"On {_athletes(others)} that the project was built with{held}, none of whom it had learnt from, "
+            f"its CRPS was {better(known.mean)} than that of persistence"
+        )
+    if len(own.ratio):
+        parts.append(f"on {_athletes(len(own.ratio))} of this deployment it was {better(float(own.ratio.mean()))}")
+    if not parts:
+        return "Nobody's readings have tested this range of days yet."
+    together = f"together: {better(belief.mean)}, 95 % interval {_share(belief.high)} to {_share(belief.low)}"
+    return "; ".join([*parts, together]) + "."
+
+
+def _athletes(count: int) -> str:
+    return "1 athlete" if count == 1 else f"{count} athletes"
+
+
+def better(log_ratio: float) -> str:
+    """`8 % better`, `2 % worse`: of a log ratio of scores."""
+    share = 1.0 - float(np.exp(log_ratio))
+    return f"{abs(share):.0%} {'better' if share >= 0 else 'worse'}".replace("%", " %")
+
+
+def _share(log_ratio: float) -> str:
+    return f"{1.0 - float(np.exp(log_ratio)):+.0%}".replace("%", " %")
+
+
+def compare_buckets(score: Array, rival: Array, rows: Rows) -> dict[str, Comparison]:
+    """The athletes' comparison of two scores of the same rows, by bucket."""
+    bucket = bucket_index(rows.horizon_days)
+    return {
+        name: compare_athletes(score[bucket == index], rival[bucket == index], rows.where(bucket == index))
+        for index, name in enumerate(BUCKETS)
+    }
 
 
 def decide(
-    results: list[BucketResult], leaks: list[str], champion: list[str], what_if: Mapping[str, object] = WHAT_IF
+    results: list[BucketResult],
+    own: Mapping[str, Comparison],
+    population: Population,
+    against: list[str],
+    what_if: Mapping[str, object] = WHAT_IF,
 ) -> Gate:
-    """Approve when every bucket is fit one way or the other, nothing leaks, and none is worse than the champion."""
-    buckets = {result.name: judge_bucket(result) for result in results}
-    against = [f"{name} d: {block}" for name, verdict in buckets.items() for block in verdict.blocks]
-    against += [f"leak: {leak}" for leak in leaks] + champion
-    if against:
-        return Gate(False, tuple(against), buckets, what_if)
+    """Approve when every range is fit one way or the other, and nothing stands against the package.
+
+    Args:
+        own: by bucket: this deployment's athletes on its test fold.
+        against: leaks, and ranges in which what serves now is better.
+    """
+    buckets = {result.name: judge_bucket(result, own[result.name], population) for result in results}
+    blocked = [f"{name} d: {block}" for name, verdict in buckets.items() for block in verdict.blocks] + against
+    if blocked:
+        return Gate(False, tuple(blocked), buckets, what_if)
     notes = [
         f"{name} d: {verdict.served_by}"
         + (f" ({'; '.join(verdict.reasons)})" if verdict.reasons else "")
@@ -101,52 +165,38 @@ def decide(
     return Gate(True, tuple(notes), buckets, what_if)
 
 
-def judge_what_if(planned: Scores, shuffled: Scores, usual: Scores, rows: Rows, seed: int) -> dict[str, object]:
-    """Whether a what-if may be shown: knowing the load ahead must lower the CRPS beyond 14 d, and surely so.
+def judge_what_if(
+    scores: Mapping[str, Scores], shuffled: Scores, rows: Rows, population: Population
+) -> dict[str, object]:
+    """Whether a what-if may be shown: knowing the load ahead must lower the CRPS beyond 14 d, by the rule of the gate.
 
     Args:
-        planned: scores of the forecaster that knows the load ahead.
-        shuffled: the same with the loads of other rows: a gain that stays is none of the load's.
-        usual: scores of the forecaster.
+        scores: of FORECASTER and of PLANNED, which knows the load ahead.
+        shuffled: of PLANNED with the loads of other rows: a gain that stays is none of the load's.
     """
-    late = (rows.horizon_days > LAST_SHORT_DAY) & ~np.isnan(rows.load_ahead)
-    athlete = rows.athlete[late]
-    count = len(np.unique(athlete))
-    if count < FEWEST_ATHLETES:
-        return {"enabled": False, "reason": f"{OFF}: {count} athletes, {FEWEST_ATHLETES} are needed"}
-    told, mixed, plain = (by_athlete(one.crps[late], athlete) for one in (planned, shuffled, usual))
-    equal, shares = np.full((1, count), 1.0 / count), resample(count, seed)
-    gain, low = float(skill(told, plain, equal)[0]), interval(skill(told, plain, shares)).low
-    placebo = float(skill(mixed, plain, equal)[0])
-    said = f"forecasts that knew the load ahead were {_better(gain)} (CRPS; 95 % bound: {_better(low)})"
-    if low <= 0:
+    late = (rows.horizon_days > LATE_DAYS) & ~np.isnan(rows.load_ahead)
+    chosen = rows.where(late)
+    plain, placebo = (
+        believe(known, compare_athletes(scores[PLANNED].crps[late], rival.crps[late], chosen), MARGIN)
+        for known, rival in ((population.what_if, scores[FORECASTER]), (population.placebo, shuffled))
+    )
+    said = (
+        f"forecasts that knew the load ahead were {better(plain.mean)} (CRPS; 95 % interval {_share(plain.high)} to "
+        f"{_share(plain.low)}), against ones that were given other days' loads {better(placebo.mean)}"
+    )
+    is_sure = all(belief.no_better <= MOST_NO_BETTER for belief in (plain, placebo))
+    if not is_sure or plain.much_worse > MOST_MUCH_WORSE:
         return {"enabled": False, "reason": f"{OFF}: {said}"}
-    if placebo > gain / 2.0:
-        return {"enabled": False, "reason": f"{OFF}: {said}, and with the loads of other days {_better(placebo)}"}
     return {"enabled": True, "reason": f"an association, not an effect of training: {said}"}
 
 
-def _better(gain: float) -> str:
-    return f"{abs(gain):.1%} {'better' if gain > 0 else 'worse'}"
-
-
-def served_crps(forecaster: Forecaster, served_by: dict[str, str], rows: Rows) -> Array:
-    """CRPS of each row under what answers its bucket."""
-    return crps(forecaster.served(served_by, rows.features, rows.horizon_days), rows.change)
-
-
-def worse_than_champion(candidate: Array, champion: Array, rows: Rows, seed: int) -> list[str]:
-    """Buckets whose CRPS is worse than the champion's on the same rows beyond noise (bootstrap over athletes)."""
-    bucket = bucket_index(rows.horizon_days)
+def worse_than_champion(candidate: Array, champion: Array, rows: Rows) -> list[str]:
+    """Ranges whose CRPS is surely worse than the champion's on the same rows, for one athlete as for many."""
     found = []
-    for index, name in enumerate(BUCKETS):
-        mine = bucket == index
-        if not mine.any():
+    for name, comparison in compare_buckets(champion, candidate, rows).items():
+        if not len(comparison.ratio):
             continue
-        new, old = by_athlete(candidate[mine], rows.athlete[mine]), by_athlete(champion[mine], rows.athlete[mine])
-        shares = resample(len(new), seed + index)
-        loss = -skill(new, old, shares)
-        mean = -float(skill(new, old, np.full((1, len(new)), 1.0 / len(new)))[0])
-        if mean > 0.01 and interval(loss).low > 0:
-            found.append(f"{name} d: CRPS {mean:.1%} worse than what serves now, beyond noise")
+        belief = believe(NO_COMPARISON, comparison, MARGIN)
+        if belief.no_better <= MOST_NO_BETTER and -belief.mean > CHAMPION_MARGIN:
+            found.append(f"{name} d: CRPS {np.expm1(-belief.mean):.1%} worse than what serves now, beyond noise")
     return found

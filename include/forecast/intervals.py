@@ -75,25 +75,31 @@ def prior_bands(is_scaled: bool = True) -> Bands:
     return Bands(table, (True,) * len(BUCKETS), (0.0,) * len(BUCKETS), is_scaled)
 
 
-def calibrate(error: Array, rows: Rows, scale: Array | None) -> Bands:
+def calibrate(
+    error: Array, rows: Rows, scale: Array | None, known: Bands | None = None, athletes: float = 0.0
+) -> Bands:
     """Bands from out-of-fold errors (target - forecast), every athlete counting the same.
 
     Args:
         scale: volatility × growth of each row; None for bands in ml/kg/min.
+        known: bands of so many other athletes: they count as many, and alone where there are too few errors here.
     """
-    prior = prior_bands(scale is not None)
-    half_widths, is_prior, counts = prior.half_widths.copy(), [], []
+    start = known if known is not None and athletes > 0 else prior_bands(scale is not None)
+    half_widths, is_prior, counts = start.half_widths.copy(), [], []
     bucket = bucket_index(rows.horizon_days)
     score = np.abs(error) if scale is None else np.abs(error) / scale
     for index in range(len(BUCKETS)):
         mine = bucket == index
         windows = independent_windows(rows.athlete[mine], rows.origin_day[mine], rows.horizon_days[mine])
-        counts.append(windows)
-        is_prior.append(windows < FEWEST_WINDOWS)
-        if not is_prior[-1]:
-            half_widths[index] = _quantiles(
-                score[mine], athlete_weights(rows.athlete[mine], rows.origin_day[mine]), windows
-            )
+        is_enough = windows >= FEWEST_WINDOWS
+        counts.append(windows + start.windows[index])
+        is_prior.append(not is_enough and start.is_prior[index])
+        if is_enough:
+            weight = athlete_weights(rows.athlete[mine], rows.origin_day[mine])
+            others = 0.0 if start.is_prior[index] else athletes
+            share = others / (others + float(weight.sum()))
+            half_widths[index] *= share
+            half_widths[index] += (1.0 - share) * _quantiles(score[mine], weight, windows)
     return Bands(half_widths, tuple(is_prior), tuple(counts), scale is not None)
 
 

@@ -4,24 +4,23 @@ import numpy as np
 
 from include.forecast.horizon import Array
 
-PRIOR_SPREAD = 0.2
-"""How far a coefficient is expected to be from its prior, on inputs and target of size about 1."""
-ATHLETE_SPREAD = 0.3
-"""How much the coefficient of one athlete differs from that of another."""
 _INPUT_VARIANCE = 0.3
+"""Of an input, about: they are made to be of size 1 at most."""
 
 
-def penalty(windows: float, athletes: int) -> float:
-    """What evidence of so many independent windows, from so many athletes, should be held against.
+def penalty(windows: float, athletes: float, spread: Array, differs: Array) -> Array:
+    """What evidence of so many independent windows, from so many athletes, should be held against, by input.
 
-    The ridge of a normal prior: noise / (prior variance × windows), and what one athlete tells of others.
+    The ridge of a normal prior of this spread: noise / (prior variance × windows), and what one athlete, whose own
+    coefficient differs by so much, tells of others.
     """
-    noise = 1.0 / (PRIOR_SPREAD**2 * max(windows, 1.0))
-    between = _INPUT_VARIANCE * ATHLETE_SPREAD**2 / (PRIOR_SPREAD**2 * max(athletes, 1))
-    return noise + between
+    noise = 1.0 / (spread**2 * max(windows, 1.0))
+    between = _INPUT_VARIANCE * differs**2 / (spread**2 * max(athletes, 1.0))
+    ridge: Array = noise + between
+    return ridge
 
 
-def solve(inputs: Array, target: Array, weight: Array, ridge: float, prior: Array | None = None) -> Array:
+def solve(inputs: Array, target: Array, weight: Array, ridge: Array | float, prior: Array | None = None) -> Array:
     """Coefficients that minimise the weighted mean squared error + ridge × their squared distance from the prior.
 
     No intercept. The prior is 0 where none is given; without rows, or where all weights are 0, the prior is returned.
@@ -30,6 +29,22 @@ def solve(inputs: Array, target: Array, weight: Array, ridge: float, prior: Arra
     total = float(weight.sum())
     if total <= 0:
         return expected
-    weighted: Array = inputs * (weight / total)[:, None]
-    gram: Array = weighted.T @ inputs + ridge * np.eye(inputs.shape[1])
-    return np.asarray(np.linalg.solve(gram, weighted.T @ target + ridge * expected), dtype=np.float64)
+    gram = gram_matrix(inputs, weight)
+    held = np.broadcast_to(np.asarray(ridge, dtype=float), expected.shape)
+    product = (inputs * (weight / total)[:, None]).T @ target
+    return np.asarray(np.linalg.solve(gram + np.diag(held), product + held * expected), dtype=np.float64)
+
+
+def gram_matrix(inputs: Array, weight: Array) -> Array:
+    """The weighted mean of the inputs' products."""
+    gram: Array = (inputs * (weight / weight.sum())[:, None]).T @ inputs
+    return gram
+
+
+def left_spread(inputs: Array, weight: Array, ridge: Array, spread: Array) -> Array:
+    """How uncertain the coefficients of `solve` are (standard deviations), where the prior had this spread."""
+    if weight.sum() <= 0:
+        return spread
+    covariance = np.linalg.inv(gram_matrix(inputs, weight) + np.diag(ridge)) * (ridge * spread**2)[None, :]
+    left: Array = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return left

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from include.forecast import trees
-from include.forecast.design import INPUTS, PRIOR, design_matrix
+from include.forecast.design import INPUTS, design_matrix
 from include.forecast.groups import Mask, leave_out
 from include.forecast.horizon import Array
 from include.forecast.linear import penalty, solve
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_SCALED_CHANGE = 4.0
 """Changes beyond 4 volatilities (a new watch, a corrected profile) teach no more than 4."""
-FEWEST_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,11 @@ class ChangeModel:
         change: Array = scaled * volatility
         return change
 
+    def without_reversion(self) -> "ChangeModel":
+        """The same model that leaves the athlete's own mean out of account."""
+        kept = np.array([0.0 if name == "own_mean" else 1.0 for name in INPUTS])
+        return ChangeModel(self.coefficients * kept, self.booster)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -48,30 +52,42 @@ class Fitted:
     notes: tuple[str, ...]
 
 
-def solve_for(
-    rows: Rows, inputs: Array, target: Array, weight: Array, mask: Mask | None = None, prior: Array | None = None
-) -> Array:
+@dataclass(frozen=True)
+class Prior:
+    """What the coefficients are expected to be, by input, how uncertain that is, and how much athletes differ."""
+
+    expected: Array
+    spread: Array
+    differs: Array
+
+
+def solve_for(rows: Rows, inputs: Array, target: Array, weight: Array, prior: Prior, mask: Mask | None = None) -> Array:
     """Coefficients from the rows of a mask, held to the prior as far as they are little evidence."""
     known = slice(None) if mask is None else mask
-    windows = windows_by_athlete(rows.athlete[known], rows.origin_day[known])
-    return solve(inputs[known], target[known], weight[known], penalty(float(windows.sum()), len(windows)), prior)
+    ridge = ridge_of(rows.where(known), prior)
+    return solve(inputs[known], target[known], weight[known], ridge, prior.expected)
 
 
-def fit(rows: Rows, pooling: Pooling, seed: int) -> Fitted:
-    """Core and trees; the same rows and seed give the same bytes. With too few rows the model is persistence."""
+def ridge_of(rows: Rows, prior: Prior) -> Array:
+    """How firmly the coefficients that these rows give are held to the prior."""
+    windows = windows_by_athlete(rows.athlete, rows.origin_day)
+    return penalty(float(windows.sum()), len(windows), prior.spread, prior.differs)
+
+
+def fit(rows: Rows, pooling: Pooling, seed: int, prior: Prior, may_have_trees: bool = True) -> Fitted:
+    """Core and trees; the same rows and seed give the same bytes. Without rows the core is what is expected."""
     weight, volatility = athlete_weights(rows.athlete, rows.origin_day), rows.volatility(pooling)
     inputs = design_matrix(rows.features, rows.horizon_days, volatility)
     target = np.clip(rows.change / volatility, -MAX_SCALED_CHANGE, MAX_SCALED_CHANGE)
-    if len(rows) < FEWEST_ROWS:
-        note = f"no model: {len(rows)} training rows, it needs {FEWEST_ROWS}; persistence answers"
-        return Fitted(persistence(seed), np.zeros(len(rows)), (note,))
     problem = trees.Problem(target, weight)
-    prior = np.array(list(PRIOR.values()))
     core = np.zeros(len(rows))
     for known, judged in leave_out(rows):
-        core[judged] = inputs[judged] @ solve_for(rows, inputs, target, weight, known, prior)
-    coefficients = np.round(solve_for(rows, inputs, target, weight, prior=prior), 9)
-    booster, out_of_fold, note = _trees(rows, volatility, core, problem, seed, inputs @ coefficients)
+        core[judged] = inputs[judged] @ solve_for(rows, inputs, target, weight, prior, known)
+    coefficients = np.round(solve_for(rows, inputs, target, weight, prior), 9)
+    if may_have_trees:
+        booster, out_of_fold, note = _trees(rows, volatility, core, problem, seed, inputs @ coefficients)
+    else:
+        booster, out_of_fold, note = trees.nothing(seed), core, "no trees: none were asked for"
     return Fitted(ChangeModel(coefficients, booster), out_of_fold * volatility, (note,))
 
 
@@ -87,8 +103,3 @@ def _trees(
     if not pays:
         return trees.nothing(seed), core, note
     return trees.fit_trees(rows, volatility, fitted, problem, seed, trees.ROUNDS), both, note
-
-
-def persistence(seed: int) -> ChangeModel:
-    """A model that never expects a change."""
-    return ChangeModel(np.zeros(len(INPUTS)), trees.nothing(seed))

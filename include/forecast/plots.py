@@ -13,15 +13,14 @@ _BLUE, _RED, _MUTED, _GOAL = "#1f5fa8", "#a3231d", "#55626f", "#bfe3cd"
 _WIDTH_IN, _DPI = 7.6, 144
 
 
-def skill(buckets: Sequence[Mapping[str, Any]], least: float) -> bytes:
-    """CRPS skill of the forecaster by bucket with its 95 % interval, and the least that the gate asks for."""
+def skill(buckets: Sequence[Mapping[str, Any]]) -> bytes:
+    """CRPS skill of the combined forecast by bucket, with its 95 % interval over athletes."""
     figure, axes = _figure(0.5 + 0.42 * len(buckets))
     for row, bucket in enumerate(reversed(buckets)):
         one = bucket["skills"].get("crps")
         if one:
             _interval(axes, row, one["value"], one["low_95"], one["high_95"])
     axes.axvline(0.0, color=_MUTED, linewidth=1)
-    axes.axvline(least, color="#11643a", linewidth=1, linestyle="--")
     axes.set_yticks(range(len(buckets)), [f"{bucket['bucket']} d" for bucket in reversed(buckets)])
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:+.0%}")
     return _png(figure)

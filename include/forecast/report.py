@@ -6,34 +6,38 @@ from typing import Any
 import numpy as np
 
 from include.forecast.calibration import calibration
+from include.forecast.distribution import Predictive
 from include.forecast.evaluation import BucketResult, Skill
 from include.forecast.explanation import cases, drivers
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
+from include.forecast.forecaster import Forecaster
 from include.forecast.gate import Gate
 from include.forecast.horizon import Array
+from include.forecast.methods import PERSISTENCE
+from include.forecast.own_record import COMBINED, Records
 from include.forecast.resampling import by_athlete, resample
 from include.forecast.rows import Rows
 from include.forecast.scores import SMALLEST_SCORE
 
 
 def evaluation_document(
-    forecaster: Forecaster, test: Rows, results: list[BucketResult], gate: Gate, seed: int
+    forecaster: Forecaster, test: Rows, records: Records, results: list[BucketResult], gate: Gate, seed: int
 ) -> dict[str, Any]:
     """The registry's `regression_metrics` of what is served, the buckets and the gate; unknown numbers are null.
 
     Metrics are of the change in VO2max (ml/kg/min) on the test fold, every athlete counting the same; their standard
-    deviation is that of a bootstrap over athletes.
+    deviation is that of a bootstrap over athletes. `records` are those of the rows' athletes, a record each row.
     """
+    served = forecaster.served(gate.served_by, test.features, test.horizon_days, records)
     document = {
-        "regression_metrics": _regression_metrics(forecaster, gate.served_by, test, seed),
+        "regression_metrics": _regression_metrics(served, test, seed),
         "buckets": [_bucket(result, gate) for result in results],
         "gate": gate_document(gate),
         "athletes": _athletes(results),
         "notes": list(forecaster.about.get("notes", [])),
         "what_if": dict(gate.what_if),
         "drivers": drivers(forecaster, test),
-        "calibration": calibration(forecaster, gate.served_by, test),
-        "cases": cases(forecaster, gate.served_by, test),
+        "calibration": calibration(served, test),
+        "cases": cases(forecaster, gate.served_by, test, records, served),
         "about": {
             "target": "change of VO2max from the last reading (ml/kg/min), test fold, athletes weighted equally",
             "baseline": "persistence with split-conformal bands in units of the athlete's own scale",
@@ -58,14 +62,25 @@ def gate_document(gate: Gate) -> dict[str, Any]:
             for name, verdict in gate.buckets.items()
             if verdict.confidence == "low"
         },
+        "evidence": {
+            name: {
+                "sentence": verdict.sentence,
+                "log_ratio": verdict.belief.mean,
+                "low_95": verdict.belief.low,
+                "high_95": verdict.belief.high,
+                "no_better": verdict.belief.no_better,
+                "much_worse": verdict.belief.much_worse,
+            }
+            for name, verdict in gate.buckets.items()
+        },
     }
 
 
-def _regression_metrics(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, seed: int) -> dict[str, Any]:
+def _regression_metrics(served: Predictive, rows: Rows, seed: int) -> dict[str, Any]:
     names = ("mae", "mse", "rmse", "r2")
     if not len(rows):
         return {name: {"value": None, "standard_deviation": None} for name in names}
-    error = rows.change - forecaster.served(served_by, rows.features, rows.horizon_days).mean
+    error = rows.change - served.mean
     parts = [by_athlete(value, rows.athlete) for value in (np.abs(error), error**2, rows.change, rows.change**2)]
     count = len(parts[0])
     value = _metrics(np.full((1, count), 1.0 / count), *parts)
@@ -94,6 +109,7 @@ def _bucket(result: BucketResult, gate: Gate) -> dict[str, Any]:
         "served_by": verdict.served_by,
         "confidence": verdict.confidence,
         "reasons": [*verdict.reasons, *verdict.blocks],
+        "sentence": verdict.sentence,
         **{method: _method(result, method) for method in result.methods},
         "best_rival": result.best_rival,
         "skill_against_best": result.against_best and _skill(result.against_best),
@@ -127,14 +143,15 @@ def _method(result: BucketResult, method: str) -> dict[str, Any]:
 
 
 def _athletes(results: list[BucketResult]) -> dict[str, Any]:
-    """CRPS skill of each athlete in each bucket."""
+    """CRPS skill of the combined forecast of each athlete in each bucket."""
     table: dict[str, dict[str, float]] = {}
     for result in results:
         for index, athlete in enumerate(result.athletes):
-            theirs = {method: float(result.methods[method].athlete_crps[index]) for method in (FORECASTER, PERSISTENCE)}
-            floored = {method: max(value, SMALLEST_SCORE) for method, value in theirs.items()}
-            skill = 1.0 - floored[FORECASTER] / floored[PERSISTENCE]
-            table.setdefault(athlete, {})[result.name] = skill
+            ours, theirs = (
+                max(float(result.methods[answer].athlete_crps[index]), SMALLEST_SCORE)
+                for answer in (COMBINED, PERSISTENCE)
+            )
+            table.setdefault(athlete, {})[result.name] = 1.0 - ours / theirs
     return table
 
 

@@ -12,6 +12,8 @@ SHARES = (0.6, 0.2, 0.2)
 ENOUGH_ORIGINS = 15
 """Distinct origin days with which an athlete counts fully in a fold."""
 FOLDS = ("train", "calibration", "test")
+EMBARGO = "embargo"
+"""Rows that reach across a cut: no fold may learn from them or be tested on them; an athlete's own record needs them."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,12 @@ def origins_by_athlete(rows: Rows | Pairs) -> dict[str, npt.NDArray[np.datetime6
 
 
 def split[R: (Rows, Pairs)](rows: R, cuts: Cuts) -> dict[str, R]:
-    """The three folds; a row whose origin and target lie in different folds is in none (the embargo)."""
+    """The three folds; a row whose origin and target lie in different folds is in none of them, but in EMBARGO."""
     edges = np.array([cuts.calibration, cuts.test], dtype="datetime64[D]")
     origin = np.searchsorted(edges, rows.origin_day, side="right")
     target = np.searchsorted(edges, rows.target_day, side="right")
-    return {name: rows.where((origin == fold) & (target == fold)) for fold, name in enumerate(FOLDS)}
+    folds = {name: rows.where((origin == fold) & (target == fold)) for fold, name in enumerate(FOLDS)}
+    return folds | {EMBARGO: rows.where(origin != target)}
 
 
 def leaks(train: Rows, calibration: Rows, test: Rows, cuts: Cuts) -> list[str]:

@@ -38,10 +38,17 @@ class Pooling:
         return result
 
 
-def fit_pooling(mean_absolute: Array, weight: Array) -> Pooling:
-    """The usual volatility: the weighted mean of rows' own; the default without any pair."""
+def fit_pooling(mean_absolute: Array, weight: Array, usual: float = USUAL_VOLATILITY, athletes: float = 0.0) -> Pooling:
+    """The usual volatility: the weighted mean of rows' own, and of so many other athletes whose usual one is known.
+
+    Args:
+        mean_absolute: the feature `reading_volatility` of each row.
+        weight: what each row counts: 1 in all for an athlete.
+        usual: volatility of the other athletes; it alone counts where no row has a pair of readings.
+    """
     known = ~np.isnan(mean_absolute) & (weight > 0)
-    if not known.any():
-        return Pooling()
-    mean = float(np.average(mean_absolute[known], weights=weight[known]))
-    return Pooling(usual=max(mean * DEVIATION_OF_MEAN_ABSOLUTE, ROUNDING_FLOOR))
+    own = float(weight[known].sum())
+    if own + athletes <= 0:
+        return Pooling(usual=usual)
+    total = float(weight[known] @ mean_absolute[known]) * DEVIATION_OF_MEAN_ABSOLUTE
+    return Pooling(usual=max((total + athletes * usual) / (own + athletes), ROUNDING_FLOOR))

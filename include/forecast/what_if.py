@@ -20,6 +20,8 @@ from include.forecast.rows import Rows, athlete_weights
 PENALTY = 0.02
 """Smaller than the core's, as the input is: planned load differs from the usual by a third of it, mostly."""
 SUPPORT_SHARE = 0.95
+LATE_DAYS = 14
+"""Planned load must prove itself beyond them: what is trained tomorrow moves no reading of this week."""
 OFF = "planned training load has not been shown to improve the forecast"
 
 
@@ -58,11 +60,17 @@ class LoadEffect:
 NO_EFFECT = LoadEffect(0.0, 0.0, 0.0, 1.0)
 
 
-def fit_effect(rows: Rows, residual: Array, volatility: Array, seed: int) -> LoadEffect:
-    """The effect that the load ahead has on the core's out-of-fold errors, every athlete counting the same."""
+def fit_effect(
+    rows: Rows, residual: Array, volatility: Array, seed: int, others: LoadEffect = NO_EFFECT, athletes: float = 0.0
+) -> LoadEffect:
+    """The effect that the load ahead has on the core's out-of-fold errors, every athlete counting the same.
+
+    Args:
+        others: the effect among so many other athletes; it counts as they do, and alone where no load ahead is known.
+    """
     known = ~np.isnan(rows.load_ahead) & ~np.isnan(usual_load(rows.features))
     if not known.any():
-        return NO_EFFECT
+        return others
     rows, target = rows.where(known), np.clip(residual[known] / volatility[known], -4.0, 4.0)
     ratio = rows.load_ahead / usual_load(rows.features)
     support = max(float(np.quantile(ratio, SUPPORT_SHARE)), 1.0)
@@ -76,7 +84,14 @@ def fit_effect(rows: Rows, residual: Array, volatility: Array, seed: int) -> Loa
     shares = resample(len(worth), seed)
     drawn = (shares @ products) / (shares @ (squares + PENALTY * worth))
     expected, low, high = (max(float(value), 0.0) for value in (expected, *np.quantile(drawn, [0.05, 0.95])))
-    return LoadEffect(expected, low, high, support)
+    share = athletes / (athletes + float(weight.sum()))
+    own = LoadEffect(expected, low, high, support)
+    return LoadEffect(
+        *(
+            share * getattr(others, name) + (1.0 - share) * getattr(own, name)
+            for name in LoadEffect.__dataclass_fields__
+        )
+    )
 
 
 def plan_mean(weekly_load: Sequence[float], horizon_days: Array) -> Array:

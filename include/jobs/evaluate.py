@@ -11,21 +11,30 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from include.forecast.baselines import fit_baselines
 from include.forecast.dataset import DatasetError, cuts_of, read_manifest, read_rows
+from include.forecast.distribution import crps
 from include.forecast.evaluation import evaluate as evaluate_buckets
 from include.forecast.evaluation import score_methods, shuffled_load
-from include.forecast.forecaster import FORECASTER, PLANNED, Forecaster, ForecasterError, all_persistence, load
-from include.forecast.gate import Gate, decide, judge_what_if, served_crps, worse_than_champion
+from include.forecast.forecaster import Forecaster, ForecasterError, all_persistence, load
+from include.forecast.gate import compare_buckets, decide, judge_what_if, worse_than_champion
+from include.forecast.horizon import Array
+from include.forecast.methods import PERSISTENCE
+from include.forecast.own_record import COMBINED, Records, follow_all
 from include.forecast.page import report_page, report_plots
+from include.forecast.population import PopulationError, read_population
 from include.forecast.report import evaluation_document, gate_document
 from include.forecast.rows import Rows, concatenate
-from include.forecast.split import FOLDS, leaks
+from include.forecast.split import EMBARGO, FOLDS, leaks
 from include.jobs.archive import pack, unpack
 from include.jobs.container import processing_dir
 from include.jobs.errors import JobError, run, say
 
 GATE_FILE = "gate.json"
+MOST_ATHLETES = 300
+"""Athletes, evenly chosen, whose forecasts are followed and judged: more do not change the verdict, and take as long."""
 
 
 def evaluate(source: Path, output: Path, seed: int) -> dict[str, Any]:
@@ -36,24 +45,33 @@ def evaluate(source: Path, output: Path, seed: int) -> dict[str, Any]:
     """
     try:
         manifest = read_manifest(source / "dataset")
-        folds = {name: read_rows(source / "dataset" / name) for name in FOLDS}
-    except DatasetError as error:
+        folds = {name: read_rows(source / "dataset" / name) for name in (*FOLDS, EMBARGO)}
+        population = read_population()
+    except (DatasetError, PopulationError) as error:
         raise JobError(str(error)) from error
     with tempfile.TemporaryDirectory() as scratch:
         artifact = Path(scratch) / "model"
         forecaster = _load(source / "model/model.tar.gz", artifact)
         _check_same_dataset(forecaster, manifest)
-        test = folds["test"]
         cuts = cuts_of(manifest)
-        leaking = leaks(folds["train"], folds["calibration"], test, cuts) if cuts else []
+        against = (
+            [f"leak: {leak}" for leak in leaks(folds["train"], folds["calibration"], folds["test"], cuts)]
+            if cuts
+            else []
+        )
         known = concatenate([folds["train"], folds["calibration"]])
-        scores = score_methods(forecaster, fit_baselines(known, forecaster.pooling), test)
+        test = _of_few_athletes(folds["test"])
+        history = concatenate(list(folds.values()))
+        records = follow_all(test, history, forecaster)
+        scores = score_methods(forecaster, fit_baselines(known, forecaster.pooling), test, records)
         results = evaluate_buckets(scores, test, seed)
-        what_if = judge_what_if(scores[PLANNED], shuffled_load(forecaster, test, seed), scores[FORECASTER], test, seed)
-        gate = decide(results, leaking, [], what_if)
-        against, notes = _champion(source / "champion/model.tar.gz", Path(scratch), forecaster, gate, test, seed)
-        gate = decide(results, leaking, against, what_if)
-        document = evaluation_document(forecaster, test, results, gate, seed)
+        own = compare_buckets(scores[COMBINED].crps, scores[PERSISTENCE].crps, test)
+        what_if = judge_what_if(scores, shuffled_load(forecaster, test, seed), test, population)
+        gate = decide(results, own, population, against, what_if)
+        served = _served_crps(forecaster, gate.served_by, test, records)
+        better, notes = _champion(source / "champion/model.tar.gz", Path(scratch), served, test, history)
+        gate = decide(results, own, population, against + better, what_if)
+        document = evaluation_document(forecaster, test, records, results, gate, seed)
         document["notes"] += notes
         (artifact / GATE_FILE).write_text(json.dumps(gate_document(gate), indent=1, sort_keys=True) + "\n")
         pack(artifact, output / "model/model.tar.gz")
@@ -81,10 +99,19 @@ def _check_same_dataset(forecaster: Forecaster, manifest: dict[str, Any]) -> Non
             raise JobError(f"the model was trained on another {name} than dataset {manifest['dataset_version']} holds")
 
 
-def _champion(
-    archive: Path, scratch: Path, candidate: Forecaster, gate: Gate, test: Rows, seed: int
-) -> tuple[list[str], list[str]]:
-    """Why the champion is better, and what should be said of the comparison."""
+def _of_few_athletes(rows: Rows) -> Rows:
+    """The rows of MOST_ATHLETES at most."""
+    athletes = np.unique(rows.athlete)
+    step = -(-len(athletes) // MOST_ATHLETES) if len(athletes) else 1
+    return rows.where(np.isin(rows.athlete, athletes[::step]))
+
+
+def _served_crps(forecaster: Forecaster, served_by: dict[str, str], rows: Rows, records: Records) -> Array:
+    return crps(forecaster.served(served_by, rows.features, rows.horizon_days, records), rows.change)
+
+
+def _champion(archive: Path, scratch: Path, candidate: Array, test: Rows, history: Rows) -> tuple[list[str], list[str]]:
+    """Why the champion is better than what has these scores, and what should be said of the comparison."""
     if not archive.exists() or not len(test):
         return [], []
     directory = scratch / "champion"
@@ -92,11 +119,10 @@ def _champion(
         champion = _load(archive, directory)
         gate_file = directory / GATE_FILE
         served_by = json.loads(gate_file.read_text())["served_by"] if gate_file.exists() else all_persistence()
-        old = served_crps(champion, served_by, test)
+        old = _served_crps(champion, served_by, test, follow_all(test, history, champion))
     except (JobError, ValueError, KeyError) as error:
         return [], [f"not compared with what serves now: {error}"]
-    new = served_crps(candidate, gate.served_by, test)
-    return worse_than_champion(new, old, test, seed), ["compared with what serves now on the same test fold"]
+    return worse_than_champion(candidate, old, test), ["compared with what serves now on the same test fold"]
 
 
 def main() -> int:
@@ -109,8 +135,8 @@ def main() -> int:
         document = evaluate(base / "input", base / "output", options.seed)
         for bucket in document["buckets"]:
             skill = bucket["skills"].get("crps", {}).get("value")
-            said = "no test rows" if skill is None else f"CRPS skill {skill:+.1%}"
-            say(f"{bucket['bucket']} d: {said}, served by {bucket['served_by']}")
+            measured = "no test rows" if skill is None else f"CRPS skill {skill:+.1%}"
+            say(f"{bucket['bucket']} d: {measured}, served by {bucket['served_by']}")
         say(f"gate: {'approved' if document['gate']['approved'] else 'not approved'}")
         for reason in document["gate"]["reasons"]:
             say(f"gate: {reason}")

@@ -21,7 +21,7 @@ from include.features.schema import COLUMNS
 from include.features.store import read_offline_groups
 from include.forecast.dataset import Dataset, cut, make_dataset, parts_of, write_manifest, write_part
 from include.forecast.rows import Pairs
-from include.forecast.split import choose_cuts
+from include.forecast.split import EMBARGO, choose_cuts
 from include.forecast.targets import make_pairs, make_rows
 from include.jobs.container import Instance, processing_dir, this_instance
 from include.jobs.errors import JobError, run, say
@@ -61,7 +61,7 @@ def preprocess(
             "as_of": as_of.astimezone(UTC).isoformat(),
             "feature_rows": len(keys),
             "athletes": list(keys.athletes),
-            "rows_embargoed": len(pairs) - sum(len(fold) for fold in dataset.folds.values()),
+            "rows_embargoed": len(dataset.folds[EMBARGO]),
         }
         write_manifest(dataset, output, len(parts), about)
     return dataset

@@ -1,4 +1,4 @@
-"""Training job: all rows before the test fold -> forecaster and the code that serves it.
+"""Training job: the shipped population and all rows before the test fold -> forecaster and the code that serves it.
 
 `python3 -m include.jobs.train` reads the channels `train` and `calibration` (the folds of that name) and the
 hyperparameters `dataset_version`, `model_version` and `seed`, and writes the model directory.
@@ -11,7 +11,9 @@ from pathlib import Path
 import include
 from include.features.schema import SCHEMA_VERSION
 from include.forecast.dataset import DatasetError, part_files, read_rows, sha256
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, Forecaster
+from include.forecast.forecaster import Forecaster
+from include.forecast.methods import FORECASTER, PERSISTENCE
+from include.forecast.population import PopulationError, read_population
 from include.forecast.rows import Rows, concatenate
 from include.forecast.training import train_forecaster
 from include.jobs.container import channel_dir, hyperparameters, ml_dir
@@ -36,11 +38,12 @@ def train(channels: dict[str, Path], model_dir: Path, seed: int, about: dict[str
         digests = {
             f"{name}/{path.name}": sha256(path) for name, folder in channels.items() for path in part_files(folder)
         }
-    except DatasetError as error:
+        population = read_population()
+    except (DatasetError, PopulationError) as error:
         raise JobError(str(error)) from error
-    told = {**about, "sha256": digests, "feature_schema": SCHEMA_VERSION}
+    described = {**about, "sha256": digests, "feature_schema": SCHEMA_VERSION}
     known = concatenate([rows["train"], rows["calibration"]])
-    forecaster = train_forecaster(known, seed, told)
+    forecaster = train_forecaster(known, seed, described, population)
     model_dir.mkdir(parents=True, exist_ok=True)
     forecaster.save(model_dir)
     copy_code(model_dir / "code")
