@@ -53,6 +53,11 @@ def history_key(athlete_id: str) -> str:
     return f"serving/history/athlete_id={athlete_id}/history.json"
 
 
+def origins_key(athlete_id: str) -> str:
+    """Key of the days that the endpoint works an athlete's own record out of; rebuilt by every ingest run."""
+    return f"serving/origins/athlete_id={athlete_id}/origins.json"
+
+
 ATHLETES_KEY = "config/athletes.json"
 """The one list of athletes; its form: `include/garmin/registry.py`."""
 API_KEYS_KEY = "config/api-keys.json"
@@ -92,7 +97,8 @@ def staged_features_key(run: str, batch: int) -> str:
 def athlete_places(athlete_id: str) -> list[str]:
     """Prefixes and keys of all that holds nothing but one athlete's data; no other athlete's begin with one of them."""
     tables = [place(table, athlete_id) for table in TABLES for place in (curated_prefix, quarantine_prefix)]
-    own = [raw_prefix(athlete_id), f"quarantine/raw/athlete_id={athlete_id}/", *tables, history_key(athlete_id)]
+    shown = [history_key(athlete_id), origins_key(athlete_id)]
+    own = [raw_prefix(athlete_id), f"quarantine/raw/athlete_id={athlete_id}/", *tables, *shown]
     return [*own, watermark_key(athlete_id), garmin_lease_key(athlete_id)]
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from include.curate import Tables, context_start, curate, days_start, read_table
 from include.features.build import build_features
 from include.features.history import history_document
 from include.features.offline_files import staged_body
+from include.features.origins import origins_document
 from include.features.store import rows_to_put
 from include.garmin.document import Source
 from include.garmin.fetching import fetch_athlete, note_fetched
@@ -23,7 +25,7 @@ from include.garmin.planning import Batch
 from include.garmin.raw import RawWritten, read_raw
 from include.ingest.places import Places
 from include.ingest.report import Report
-from include.lake import history_key, staged_features_key
+from include.lake import history_key, origins_key, staged_features_key
 from include.quality import DataRejected, Verdict, validate, write_data_docs, write_quarantine
 
 OpenSource = Callable[[str], Source]
@@ -84,7 +86,7 @@ def ingest_batch(
     clean = _validated(places, {name: found.tables for name, found in curated.items()}, batch, task, report)
 
     def features_one(athlete_id: str) -> "Features":
-        return write_history_document(places, athlete_id, clean[athlete_id], batch.days[0])
+        return write_serving_documents(places, athlete_id, clean[athlete_id], batch.days[0])
 
     features = report.for_each(clean, "features", features_one)
     stage(places, [found.to_put for found in features.values()], task)
@@ -146,18 +148,23 @@ class Features:
         return f"{len(self.to_put)} rows to put" if len(self.to_put) else "no data, so no features"
 
 
-def write_history_document(places: Places, athlete_id: str, tables: Tables, since: date | None) -> Features:
-    """Build an athlete's feature rows, and write the history that the API shows."""
+def write_serving_documents(places: Places, athlete_id: str, tables: Tables, since: date | None) -> Features:
+    """Build an athlete's feature rows, and write what the API reads beside the newest of them: history and origins.
+
+    Both are there before the newest row is put online, so a forecast never finds an older past than its features have.
+    """
     rows = build_features(tables)
     if rows.empty:
         return Features(rows)
-    places.s3.put_object(
-        Bucket=places.bucket,
-        Key=history_key(athlete_id),
-        Body=json.dumps(history_document(tables, rows)).encode(),
-        ContentType="application/json",
-    )
+    _write_json(places, history_key(athlete_id), history_document(tables, rows))
+    _write_json(places, origins_key(athlete_id), origins_document(rows))
     return Features(rows_to_put(places.runtime, places.feature_group, rows, since))
+
+
+def _write_json(places: Places, key: str, document: dict[str, Any]) -> None:
+    """Write a document without spaces between its values: origins hold a hundred thousand numbers and more."""
+    body = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    places.s3.put_object(Bucket=places.bucket, Key=key, Body=body, ContentType="application/json")
 
 
 def stage(places: Places, frames: list[pd.DataFrame], task: Task) -> None:

@@ -1,6 +1,7 @@
-"""A small cache of a process: values with an age."""
+"""Small caches of a process: of values with an age, and of those that were asked for last."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -24,6 +25,30 @@ class AgedCache:
             del self._values[min(self._values, key=lambda k: self._values[k][0])]
         self._values[key] = (now, value)
         return value
+
+    def clear(self) -> None:
+        self._values.clear()
+
+
+class RecentCache:
+    """Keeps the `size` values that were asked for last, whatever their age: for what never changes under its key."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable) -> Any:
+        """The kept value, or None."""
+        if key in self._values:
+            self._values.move_to_end(key)
+        return self._values.get(key)
+
+    def keep(self, key: Hashable, value: Any) -> None:
+        """Keep a value; the one that was not asked for the longest goes where there is no room."""
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._size:
+            self._values.popitem(last=False)
 
     def clear(self) -> None:
         self._values.clear()

@@ -1,27 +1,25 @@
-"""The forecast of one athlete: the latest features, sent through the endpoint, told with their origin."""
+"""The forecast of one athlete: the latest features and the own past, sent through the endpoint, with the evidence."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from include.features.schema import EVENT_TIME, SPORT, from_record
 from include.forecast.race_time import race_times
 from include.serving import deployment
 from include.serving.cache import AgedCache
 from include.serving.clients import client
-from include.serving.problem import Problem, no_data
+from include.serving.evidence import evidence, low_confidence_reason, training_notes
+from include.serving.latest import Latest, latest_record
+from include.serving.own_record import OwnPast, own_past, shown_record
+from include.serving.problem import Problem, unavailable
 
 MAX_HORIZON_DAYS = 42
 RECORD_AGE_S = 30
 """Features change once a day, when Garmin data come in."""
-ENOUGH_LOAD_DAYS = 120
-ENOUGH_READINGS = 15
-RETRY_AFTER_S = 30
 NO_WHAT_IF = {"enabled": False, "reason": "the model does not say that planned training load improves its forecast"}
 BUSY_CODES = frozenset(
     {"ServiceUnavailable", "ThrottlingException", "InternalDependencyException", "ModelNotReadyException"}
@@ -30,26 +28,15 @@ BUSY_CODES = frozenset(
 cache = AgedCache()
 
 
-@dataclass(frozen=True)
-class Latest:
-    """The newest record of an athlete."""
-
-    as_of: date
-    sport: str
-    features: dict[str, float | None]
-    fingerprint: int
-    """Differs when any value of the record does."""
-
-
 def forecast(athlete_id: str, days: int, weekly_load: tuple[float, ...] = ()) -> dict[str, Any]:
-    """The forecast for 1 to `days` days after the last day of data.
+    """The forecast for 1 to `days` days after the last day of data, with the evidence that it rests on.
 
     With the planned load of the weeks ahead, each day also tells its `difference` to training as usual.
 
     Raises:
         Problem: 404 no data yet, 409 no VO2max reading yet, 503 nothing is served or it is busy, 502 the model failed.
     """
-    latest: Latest = cache.get(("record", athlete_id), lambda: _latest(athlete_id), RECORD_AGE_S)
+    latest: Latest = cache.get(("record", athlete_id), lambda: latest_record(athlete_id), RECORD_AGE_S)
     if latest.features["vo2max_last"] is None:
         raise Problem(
             HTTPStatus.CONFLICT,
@@ -61,11 +48,17 @@ def forecast(athlete_id: str, days: int, weekly_load: tuple[float, ...] = ()) ->
     if model is None:
         raise _not_served()
     key = ("answer", model["model_package_arn"], latest.fingerprint, weekly_load)
-    answer = cache.get(key, lambda: _ask_endpoint(latest.features, weekly_load), RECORD_AGE_S)
+
+    def ask() -> dict[str, Any]:
+        past = own_past(athlete_id, latest, model["model_package_arn"])
+        found = _ask_endpoint(latest.features, weekly_load, past)
+        return found | {"record": past.record_of_answer(found)}
+
+    answer = cache.get(key, ask, RECORD_AGE_S)
     predictions = [p for p in answer["predictions"][0] if p["horizon_days"] <= days]
     # Solving for race times costs more than all the rest of an answer.
     races = cache.get((*key, days), lambda: race_times(latest.sport, predictions), RECORD_AGE_S)
-    return _document(athlete_id, latest, predictions, answer.get("model", {}), model) | {"race_times": races}
+    return _document(athlete_id, latest, predictions, answer, model) | {"race_times": races}
 
 
 def endpoint_state() -> str:
@@ -80,37 +73,18 @@ def _state_of_endpoint() -> str:
     return states.get(status, "stopped")
 
 
-def _latest(athlete_id: str) -> Latest:
-    group = deployment.name("FEATURE_GROUP")
-    try:
-        answer = client("sagemaker-featurestore-runtime").get_record(
-            FeatureGroupName=group, RecordIdentifierValueAsString=athlete_id
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFound":
-            raise
-        raise _unavailable("The feature store is not deployed", f"There is no feature group {group}.") from error
-    record: list[dict[str, str]] | None = answer.get("Record")
-    if not record:
-        raise no_data(athlete_id)
-    values = {item["FeatureName"]: item["ValueAsString"] for item in record}
-    return Latest(
-        as_of=date.fromisoformat(values[EVENT_TIME][:10]),
-        sport=values[SPORT],
-        features=from_record(record),
-        fingerprint=hash(tuple(sorted(values.items()))),
-    )
-
-
-def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float, ...]) -> dict[str, Any]:
+def _ask_endpoint(
+    features: Mapping[str, float | None], weekly_load: tuple[float, ...], past: OwnPast
+) -> dict[str, Any]:
     """The endpoint's answer for every horizon: it is kept, and any number of days is cut from it."""
-    instance = {"features": features, "horizons": list(range(1, MAX_HORIZON_DAYS + 1)), "weekly_load": weekly_load}
+    horizons = list(range(1, MAX_HORIZON_DAYS + 1))
+    instance = {"features": features, "horizons": horizons, "weekly_load": weekly_load, **past.fields}
     try:
         answer = client("sagemaker-runtime").invoke_endpoint(
             EndpointName=deployment.endpoint_name(),
             ContentType="application/json",
             Accept="application/json",
-            Body=json.dumps({"instances": [instance]}),
+            Body=json.dumps({"instances": [instance]}, separators=(",", ":")),
         )
         found: dict[str, Any] = json.loads(answer["Body"].read())
     except ClientError as error:
@@ -122,12 +96,12 @@ def _ask_endpoint(features: Mapping[str, float | None], weekly_load: tuple[float
                 "The endpoint could not make a forecast from this athlete's features; its log says why.",
             ) from error
         if code in BUSY_CODES:
-            raise _unavailable("The endpoint is busy", "The endpoint is busy or waking up.", retry_after_s=5) from error
+            raise unavailable("The endpoint is busy", "The endpoint is busy or waking up.", retry_after_s=5) from error
         if "not found" in message.lower():
             raise _not_served() from error
         raise
     except BotoCoreError as error:
-        raise _unavailable("The endpoint did not answer", "The endpoint did not answer in time.", 10) from error
+        raise unavailable("The endpoint did not answer", "The endpoint did not answer in time.", 10) from error
     if "error" in found:
         raise Problem(
             HTTPStatus.BAD_GATEWAY,
@@ -146,17 +120,11 @@ def _endpoint_status() -> str:
 
 def _not_served() -> Problem:
     if _state_of_endpoint() == "starting":
-        return _unavailable("The model is starting", "The endpoint is being started, which takes a few minutes.")
-    return _unavailable(
+        return unavailable("The model is starting", "The endpoint is being started, which takes a few minutes.")
+    return unavailable(
         "No model is served",
         "The endpoint is stopped or no model is approved yet. Approve a model package, or send the event "
         "'Endpoint Start Requested' (the DAG model_deploy does), to start it.",
-    )
-
-
-def _unavailable(title: str, detail: str, retry_after_s: int = RETRY_AFTER_S) -> Problem:
-    return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, title, f"{detail} Try again in {retry_after_s} s.", retry_after_s=retry_after_s
     )
 
 
@@ -164,10 +132,12 @@ def _document(
     athlete_id: str,
     latest: Latest,
     predictions: list[dict[str, Any]],
-    served: Mapping[str, Any],
+    answer: Mapping[str, Any],
     model: Mapping[str, str],
 ) -> dict[str, Any]:
     as_of, features = latest.as_of, latest.features
+    served: Mapping[str, Any] = answer.get("model") or {}
+    record: Mapping[str, Any] = answer["record"]
     age_days = round(features["reading_age_days"] or 0)
     reason = low_confidence_reason(features, served.get("low_confidence") or {}, len(predictions))
     return {
@@ -181,6 +151,9 @@ def _document(
         },
         "confidence": "low" if reason else "normal",
         "confidence_reason": reason,
+        "notes": training_notes(features),
+        "evidence": evidence(served.get("evidence") or {}, record, predictions),
+        "own_record": shown_record(record, len(predictions)),
         "model": {
             "version": served.get("version") or model["model_version"],
             "dataset_version": served.get("dataset_version") or model["dataset_version"],
@@ -188,33 +161,3 @@ def _document(
         "what_if": served.get("what_if") or NO_WHAT_IF,
         "days": [{"day": (as_of + timedelta(days=p["horizon_days"])).isoformat(), **p} for p in predictions],
     }
-
-
-def low_confidence_reason(
-    features: Mapping[str, float | None], hardly_tested: Mapping[str, str], days: int
-) -> str | None:
-    """Why the forecast of so many days is to be taken with care, in plain words; None where nothing speaks against it.
-
-    `hardly_tested` is what the model says of itself: a reason for each bucket of horizons (`29-42`) with few tests.
-    """
-    lacks = _lacks(features)
-    sentences = [f"Short history: {'; '.join(lacks)}."] if lacks else []
-    for bucket, reason in hardly_tested.items():
-        if int(bucket.split("-")[0]) <= days:
-            sentences.append(f"Days {bucket.replace('-', '–')}: {reason}.")
-    return " ".join(sentences) or None
-
-
-def _lacks(features: Mapping[str, float | None]) -> list[str]:
-    """What an athlete's history lacks for a forecast of full confidence."""
-    lacks = []
-    history_days = round(features["history_days"] or 0)
-    readings = round(features["readings"] or 0)
-    if features["load_42d"] is None:
-        lacks.append("there is no training load")
-    elif history_days < ENOUGH_LOAD_DAYS:
-        lacks.append(f"there are {history_days} days of training, {ENOUGH_LOAD_DAYS} are enough")
-    if readings < ENOUGH_READINGS:
-        have = "there is 1 reading" if readings == 1 else f"there are {readings} readings"
-        lacks.append(f"{have}, {ENOUGH_READINGS} are enough")
-    return lacks

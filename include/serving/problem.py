@@ -7,6 +7,7 @@ from typing import Any
 
 Response = dict[str, Any]
 
+RETRY_AFTER_S = 30
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -56,6 +57,13 @@ def no_data(athlete_id: str) -> Problem:
         f"No data of athlete {athlete_id!r} came in yet. Run the DAG garmin_ingest for this athlete, then try again."
     )
     return Problem(HTTPStatus.NOT_FOUND, "No data yet", detail)
+
+
+def unavailable(title: str, detail: str, retry_after_s: int = RETRY_AFTER_S) -> Problem:
+    """Something behind the API is not there now and may be in `retry_after_s` seconds."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, title, f"{detail} Try again in {retry_after_s} s.", retry_after_s=retry_after_s
+    )
 
 
 def out_of_time() -> Problem:

@@ -180,7 +180,7 @@ class Deployer:
 
     def _show(self, chain: Chain) -> None:
         answers = chain.ask_all()
-        self.progress.plain("\n" + forecasts.table(answers))
+        self.progress.plain("\n" + forecasts.summary(answers))
         missed = [
             f"{answer.athlete_id}: {fault}"
             for answer in answers

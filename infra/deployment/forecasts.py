@@ -1,7 +1,7 @@
 """Asks for every athlete's forecast over REST and checks what comes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,8 @@ from infra.deployment.addresses import Addresses
 
 SHOWN_DAYS = (7, 14, 28, 42)
 BUCKETS = {"1-7": range(1, 8), "8-14": range(8, 15), "15-28": range(15, 29), "29-42": range(29, 43)}
+METHODS = ("combined", "persistence", "forecaster")
+"""What may answer a day; `forecaster` where a model goes on serving that knows no combination."""
 EMPTY_STATUS = (404, 409)
 """What the API answers for an athlete of whom there is no reading."""
 
@@ -70,8 +72,13 @@ def _faults_of_day(day: dict[str, Any]) -> Iterator[str]:
         yield f"day {day['horizon_days']}: bands do not hold the value: {ordered}"
     if not 10 < day["vo2max"] < 100:
         yield f"day {day['horizon_days']}: VO2max {day['vo2max']} is no human's"
-    if day["served_by"] not in ("forecaster", "persistence"):
+    if day["served_by"] not in METHODS:
         yield f"day {day['horizon_days']}: served by {day['served_by']!r}"
+
+
+def summary(answers: Sequence[Answer]) -> str:
+    """The table of the forecasts, and below it what each of them rests on."""
+    return "\n\n".join(part for part in (table(answers), reasons(answers)) if part)
 
 
 def table(answers: Sequence[Answer]) -> str:
@@ -86,6 +93,25 @@ def table(answers: Sequence[Answer]) -> str:
         if a.status != httpx.codes.OK
     ]
     return "\n".join(lines)
+
+
+def reasons(answers: Sequence[Answer]) -> str:
+    """What each forecast rests on in the API's words: the evidence of its last days, and what the athlete is told."""
+    lines = []
+    for answer in answers:
+        document = answer.document
+        said = [
+            f"days {entry['days']} ({entry['answered_by']}): {entry['sentence']}" for entry in _last_range(document)
+        ]
+        said += [text for text in (document.get("confidence_reason"), *document.get("notes", [])) if text]
+        lines += [f"{answer.athlete_id}, {' '.join(said)}"] if said else []
+    return "\n".join(lines)
+
+
+def _last_range(document: Mapping[str, Any]) -> Sequence[dict[str, str]]:
+    """The evidence of the days farthest ahead, where a forecast has most to add to the last reading; or none."""
+    found: Sequence[dict[str, str]] = document.get("evidence", [])
+    return found[-1:]
 
 
 def _row(answer: Answer) -> list[str]:

@@ -151,9 +151,9 @@ def _tell_ready(deployment: Deployment, addresses: Addresses) -> None:
 
 
 def _check_forecasts(deployment: Deployment) -> bool:
-    """Print the table of all forecasts; whether any is not as documented."""
+    """Print all forecasts with their evidence; whether any is not as documented."""
     answers = deployment.chain.ask_all()
-    deployment.progress.plain("\n" + forecasts.table(answers))
+    deployment.progress.plain("\n" + forecasts.summary(answers))
     missed = False
     for answer in answers:
         for fault in forecasts.faults(answer, deployment.chain.has_readings(answer.athlete_id)):

@@ -54,7 +54,11 @@ def test_it_tells_the_forecast_in_words(stub: Stub, open_page: OpenPage) -> None
     assert "+0.8" in page.inner_text("#change")
     assert "Likely 48.9 to 52.4" in page.inner_text("#aheadrange")
     served = page.inner_text("#served")
-    assert "Days 1–14: the last reading stays" in served and "Days 15–42: the model" in served
+    assert "Days 1–7: the last reading stays" in served and "Days 29–42: the combined forecast" in served
+    assert "On 8 athletes it was measured at 15-28." in served
+    assert page.locator("#served li").count() == 4
+    assert "about 5 % (up to 10 % in the highly trained)" in page.inner_text("#laboratory")
+    assert not page.is_visible("#notes")
     assert "Half marathon" in page.inner_text("#races") and "Daniels" in page.inner_text("#races")
     assert not page.is_visible("#confidence") and not page.is_visible("#stale")
     assert page.is_disabled("#weekly")
@@ -108,7 +112,7 @@ def test_charts_are_read_with_the_keyboard(stub: Stub, open_page: OpenPage) -> N
     page.focus("#vo2chart svg")
     page.keyboard.press("ArrowLeft")
     read = page.inner_text("#vo2chart .read")
-    assert "expected" in read and "80 %" in read and "by the model" in read
+    assert "expected" in read and "80 %" in read and "by the combined forecast" in read
     page.keyboard.press("Escape")
     assert not page.is_visible("#vo2chart .read")
     page.focus("#loadchart svg")
@@ -143,7 +147,17 @@ def test_text_is_legible_in_light_and_dark(stub: Stub, open_page: OpenPage, sche
         const [a, b] = [light(getComputedStyle(node).color), light(getComputedStyle(card).backgroundColor)];
         return (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
     }"""
-    for selector in ("#nowvalue", "#nowage", "#aheadvalue", "#served", "#modelline", "td.range", ".legend li"):
+    for selector in (
+        "#nowvalue",
+        "#nowage",
+        "#aheadvalue",
+        "#served",
+        "#served p",
+        "#laboratory",
+        "#modelline",
+        "td.range",
+        ".legend li",
+    ):
         assert page.evaluate(contrast, selector) >= 4.5, selector
 
 
@@ -154,6 +168,26 @@ def test_low_confidence_and_old_data_are_said(stub: Stub, open_page: OpenPage) -
     page = shown(open_page(f"{stub.url}#key={KEY}"))
     assert "40 days of training" in page.inner_text("#confidence")
     assert "40 days ago" in page.inner_text("#stale")
+
+
+def test_ranges_without_evidence_are_shown_together_by_what_answered(stub: Stub, open_page: OpenPage) -> None:
+    bare = forecast(date.today() - timedelta(days=1))
+    del bare["evidence"], bare["notes"]
+    for day in bare["days"]:
+        day["served_by"] = "persistence" if day["horizon_days"] == 1 else "forecaster"
+    stub.answer("athletes/anna/forecast", bare)
+    page = shown(open_page(f"{stub.url}#key={KEY}"))
+    texts = page.locator("#served li").all_inner_texts()
+    assert [text.split(":")[0] for text in texts] == ["Day 1", "Days 2–42"]
+    assert texts[1] == "Days 2–42: the model."
+
+
+def test_what_is_not_known_of_the_athlete_is_noted_without_a_warning(stub: Stub, open_page: OpenPage) -> None:
+    note = "No training is known of this athlete: the forecast rests on the readings alone."
+    stub.answer("athletes/anna/forecast", forecast(date.today() - timedelta(days=1)) | {"notes": [note]})
+    page = shown(open_page(f"{stub.url}#key={KEY}"))
+    assert page.inner_text("#notes") == note
+    assert not page.is_visible("#confidence")
 
 
 def test_cycling_has_no_race_times_and_says_so(stub: Stub, open_page: OpenPage) -> None:

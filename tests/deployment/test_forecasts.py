@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from infra.deployment.forecasts import Answer, faults, table
+from infra.deployment.forecasts import Answer, faults, summary, table
 
 
 def forecast(**changes: Any) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def forecast(**changes: Any) -> dict[str, Any]:
             "high_80": 51.0,
             "low_90": 48.5,
             "high_90": 51.5,
-            "served_by": "forecaster" if horizon > 28 else "persistence",
+            "served_by": "combined" if horizon > 28 else "persistence",
         }
         for horizon in range(1, 43)
     ]
@@ -66,6 +66,31 @@ def test_the_table_shows_what_served_each_bucket_and_why_there_is_no_forecast() 
     row = shown.splitlines()[1]
     assert row.split() == [
         "ann", "2025-12-31", "50", "on", "2025-12-30", "50.0", "50.0", "50.0", "50.0",
-        "persistence", "persistence", "persistence", "forecaster",
+        "persistence", "persistence", "persistence", "combined",
     ]  # fmt: skip
     assert "bob: no forecast (404): no reading of bob yet" in shown
+
+
+def test_below_the_table_each_athlete_has_what_its_farthest_days_rest_on() -> None:
+    ranges = {"1-7": "persistence", "29-42": "combined"}
+    evidence = [
+        {"days": days, "answered_by": method, "sentence": f"Measured at {days}."} for days, method in ranges.items()
+    ]
+    notes = ["No training is known of this athlete."]
+    told = forecast(evidence=evidence, confidence_reason="Short history: there is 1 reading.", notes=notes)
+    answers = [
+        Answer("ann", 200, told),
+        Answer("bob", 404, {"detail": "no reading of bob yet"}),
+        Answer("cy", 200, forecast(athlete_id="cy", confidence_reason=None, notes=[], evidence=[])),
+    ]
+    below = summary(answers).removeprefix(table(answers)).strip()
+    assert below == (
+        "ann, days 29-42 (combined): Measured at 29-42. Short history: there is 1 reading. "
+        "No training is known of this athlete."
+    )
+    assert summary(answers[1:]) == table(answers[1:])
+
+
+def test_a_model_that_knows_no_combination_may_go_on_serving() -> None:
+    days = [day | {"served_by": "forecaster"} for day in forecast()["days"]]
+    assert faults(Answer("ann", 200, forecast(days=days)), has_readings=True) == []

@@ -74,7 +74,7 @@ def test_from_nothing_to_forecasts_and_back_to_nothing(deployed: Deployed) -> No
 
     finished = deployed.run("deploy", "--yes")
     assert "Everything is as it should be." in finished
-    assert finished.count("persistence") + finished.count("forecaster") >= 3
+    assert finished.count("persistence") + finished.count("combined") >= 3
     assert deployed.page_status(finished) == 200
 
     again = deployed.run("deploy")  # nothing to ask, and nothing is run

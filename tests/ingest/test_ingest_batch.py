@@ -1,5 +1,6 @@
 """From a batch of athletes to feature rows in both stores, against local AWS; broken off and denied at every step."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +17,7 @@ from include.curate import Tables, read_tables
 from include.features.as_of import read_last_put
 from include.features.build import build_features
 from include.features.offline_files import OfflineStore
+from include.features.origins import origins_document
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES
 from include.features.store import latest, read_offline
 from include.garmin.document import Held, Source, SourceError, nothing_held
@@ -26,7 +28,7 @@ from include.ingest.batch import Task, ingest_batch
 from include.ingest.places import Places
 from include.ingest.report import Report
 from include.ingest.write_features import Written, write_features
-from include.lake import staged_features_prefix
+from include.lake import origins_key, staged_features_prefix
 from plugins.operators.denied import is_denied
 from tests.localaws.conftest import LocalAws, allow
 from tests.localaws.test_featurestore import create
@@ -258,3 +260,17 @@ def test_tables_that_were_handed_on_in_memory_are_those_in_the_bucket(world: Wor
     both = rows.merge(again, on=["athlete_id", EVENT_TIME], suffixes=("", "_again"))
     for name in NAMES:
         pd.testing.assert_series_equal(both[name], both[f"{name}_again"], check_names=False)
+
+
+def test_the_days_that_own_forecasts_count_from_are_written_whole_by_every_ingest(world: World) -> None:
+    one = world.source.athletes()[0]
+    world.ingest(one)
+    key = origins_key(one)
+    written = world.places.s3.get_object(Bucket=world.places.bucket, Key=key)["Body"].read()
+    assert json.loads(written) == origins_document(build_features(world.tables(one)))
+    assert json.loads(written)["days"]
+    assert b": " not in written and b", " not in written
+    world.places.s3.delete_object(Bucket=world.places.bucket, Key=key)
+    world.ingest(one, run="run-2", days=(NOON.date() - timedelta(days=3), NOON.date()))
+    again = world.places.s3.get_object(Bucket=world.places.bucket, Key=key)["Body"].read()
+    assert again == written, "a daily run writes the years before its days too"

@@ -12,10 +12,11 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from include.features import schema
-from include.serving import deployment, endpoint_control, forecast, history
+from include.serving import deployment, endpoint_control, forecast, history, latest, own_record
 from tests.localaws.conftest import localaws  # noqa: F401 (a fixture)
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/ff-vo2max/3"
+RANGES = ("1-7", "8-14", "15-28", "29-42")
 MODELS = botocore.session.get_session()
 
 
@@ -63,6 +64,7 @@ def record(**changes: str | None) -> list[dict[str, str]]:
     """A full record of the feature store; None takes a feature away."""
     values: dict[str, str | None] = dict.fromkeys(schema.NAMES, "1.5")
     values |= {"vo2max_last": "50.0", "reading_age_days": "2.0", "readings": "40.0", "history_days": "300.0"}
+    values |= {"reading_history_days": "290.0"}
     values |= {"athlete_id": "anna", "event_time": "2026-11-20T00:00:00Z", "sport": "running"}
     values |= changes
     return [{"FeatureName": name, "ValueAsString": value} for name, value in values.items() if value is not None]
@@ -78,7 +80,7 @@ def predictions() -> dict[str, Any]:
             "high_80": 51.0,
             "low_90": 48.5,
             "high_90": 51.5,
-            "served_by": "persistence" if h < 15 else "forecaster",
+            "served_by": "persistence" if h < 15 else "combined",
         }
         for h in range(1, 43)
     ]
@@ -88,8 +90,17 @@ def predictions() -> dict[str, Any]:
             "version": "m2",
             "dataset_version": "d2",
             "what_if": {"enabled": False, "reason": "it proved no gain"},
+            "evidence": {name: {"sentence": f"Evidence of {name}."} for name in RANGES},
         },
+        "records": [own_past_record()],
     }
+
+
+def own_past_record(windows: float = 12.0, gain: float = -0.05) -> dict[str, Any]:
+    """What the endpoint makes of an athlete's history, the same for each range of days."""
+    weights = {"forecaster": 0.7512345, "persistence": 0.1, "no_reversion": 0.1, "damped_drift": 0.0487655}
+    scale = {"combined": 1.0, "persistence": 1.0}
+    return {name: {"weights": weights, "band_scale": scale, "windows": windows, "gain": gain} for name in RANGES}
 
 
 def body(document: Any) -> io.BytesIO:
@@ -109,6 +120,14 @@ DOCUMENTS = {
             {"day": f"2026-11-{d:02}", "load": 100.0, "ctl": 40.0, "atl": 50.0, "tsb": -10.0} for d in (1, 10, 20)
         ],
     },
+}
+ORIGINS_KEY = "serving/origins/athlete_id=anna/origins.json"
+DOCUMENTS[ORIGINS_KEY] = {
+    "schema_version": schema.SCHEMA_VERSION,
+    "sport": "running",
+    "features": list(schema.NAMES),
+    "days": ["2026-11-01", "2026-11-10", "2026-11-20"],
+    "rows": [[1.5] * len(schema.NAMES), [1.5] * len(schema.NAMES), [None] * len(schema.NAMES)],
 }
 PARAMETERS = {
     "/ff/serving": {
@@ -144,9 +163,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
             "ModelMetrics": {"ModelQuality": {"Statistics": {"S3Uri": "s3://lake/reports/evaluation.json"}}}
         },
     }
-    for module in (deployment, forecast, history, endpoint_control):
+    for module in (deployment, forecast, history, latest, endpoint_control):
         monkeypatch.setattr(module, "client", fake.client)
-    for module in (deployment, forecast, history):
+    for module in (deployment, forecast, history, own_record):
         module.cache.clear()
     for name, value in {
         "PROJECT": "ff",
@@ -157,5 +176,5 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
     }.items():
         monkeypatch.setenv(name, value)
     yield fake
-    for module in (deployment, forecast, history):
+    for module in (deployment, forecast, history, own_record):
         module.cache.clear()

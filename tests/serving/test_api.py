@@ -56,7 +56,19 @@ def test_forecast_holds_all_that_the_contract_says(aws: FakeAws) -> None:
     assert answer["statusCode"] == 200
     assert document["as_of"] == "2026-11-20"
     assert document["last_reading"] == {"vo2max": 50.0, "day": "2026-11-18", "age_days": 2}
-    assert (document["confidence"], document["confidence_reason"]) == ("normal", None)
+    assert (document["confidence"], document["confidence_reason"], document["notes"]) == ("normal", None, [])
+    assert [entry["days"] for entry in document["evidence"]] == ["1-7", "8-14", "15-28", "29-42"]
+    assert document["evidence"][-1] == {
+        "days": "29-42",
+        "answered_by": "combined",
+        "sentence": "Evidence of 29-42. This athlete's own forecasts so far (12 windows) were 5 % better than the last "
+        "reading.",
+    }
+    assert document["own_record"]["1-7"] == {
+        "windows": 12.0,
+        "gain": -0.05,
+        "weights": {"forecaster": 0.751, "persistence": 0.1, "no_reversion": 0.1, "damped_drift": 0.049},
+    }
     assert document["model"] == {"version": "m2", "dataset_version": "d2"}, "the endpoint itself says what it serves"
     assert len(document["days"]) == 42
     assert document["days"][0] == {"day": "2026-11-21", **predictions()["predictions"][0][0]}
@@ -68,6 +80,7 @@ def test_forecast_is_cut_to_the_days_asked_for(aws: FakeAws) -> None:
     document = call(FORECAST, athlete="anna", days="7")["document"]
     assert [day["horizon_days"] for day in document["days"]] == list(range(1, 8))
     assert document["race_times"]["horizon_days"] == 7
+    assert [entry["days"] for entry in document["evidence"]] == list(document["own_record"]) == ["1-7"]
 
 
 def test_a_missing_optional_feature_is_sent_as_null(aws: FakeAws) -> None:
@@ -89,7 +102,7 @@ def test_cycling_has_no_race_times(aws: FakeAws) -> None:
         ({"history_days": "119.0"}, "119 days of training"),
         ({"readings": "14.0"}, "14 readings"),
         ({"readings": "1.0"}, "1 reading,"),
-        ({"load_42d": None}, "no training load"),
+        ({"reading_history_days": "30.0"}, "span 30 days"),
     ],
 )
 def test_confidence_is_low_on_a_short_history(aws: FakeAws, changes: dict[str, Any], reason: str) -> None:
@@ -97,6 +110,22 @@ def test_confidence_is_low_on_a_short_history(aws: FakeAws, changes: dict[str, A
     document = call(FORECAST, athlete="anna")["document"]
     assert document["confidence"] == "low"
     assert reason in document["confidence_reason"]
+
+
+def test_an_athlete_without_training_and_with_many_readings_has_normal_confidence_and_is_told(aws: FakeAws) -> None:
+    unknown = dict.fromkeys(("load_42d", "days_since_activity", "training_hours_mean"))
+    aws.answers["sagemaker-featurestore-runtime.get_record"] = {"Record": record(readings="588.0", **unknown)}
+    document = call(FORECAST, athlete="anna")["document"]
+    assert (document["confidence"], document["confidence_reason"]) == ("normal", None)
+    assert document["notes"] == ["No training is known of this athlete: the forecast rests on the readings alone."]
+
+
+def test_a_model_that_says_no_evidence_is_answered_without(aws: FakeAws) -> None:
+    answer = predictions()
+    del answer["records"], answer["model"]["evidence"]
+    aws.answers["sagemaker-runtime.invoke_endpoint"] = lambda _: {"Body": body(answer)}
+    document = call(FORECAST, athlete="anna")["document"]
+    assert (document["evidence"], document["own_record"]) == ([], {})
 
 
 def test_confidence_is_low_where_the_model_was_hardly_tested(aws: FakeAws) -> None:

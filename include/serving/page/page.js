@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const BASE = location.pathname.replace(/\/?$/, "/");
 const STORE = `fitness-forecast ${BASE} `;
-const SERVED_SHORT = { forecaster: "by the model", persistence: "the last reading stays" };
+const SERVED_SHORT = { combined: "by the combined forecast", forecaster: "by the model", persistence: "the last reading stays" };
 let shown = null, historyDays = 180, loadNumber = 0, retryTimer = 0;
 
 function remember(name, value) {
@@ -131,22 +131,34 @@ function when(version) {
   return part ? longDay.format(dateOf(dayNumber(part.slice(1, 4).join("-")))) : version;
 }
 
-function showServed(forecast) {
-  const runs = [];
+const ANSWERED = {
+  combined: "the combined forecast.",
+  forecaster: "the model.",
+  persistence: "the last reading stays, with bands from how readings moved before.",
+};
+
+// Days ahead that one method answered, with the sentences that speak for it; without any, neighbours are one entry.
+function servedRanges(forecast) {
+  const said = new Map((forecast.evidence || []).map((entry) => [Number(entry.days.split("-")[0]), entry.sentence])), ranges = [];
   for (const d of forecast.days) {
-    const run = runs[runs.length - 1];
-    run && run.by === d.served_by ? (run.to = d.horizon_days) : runs.push({ by: d.served_by, from: d.horizon_days, to: d.horizon_days });
+    const last = ranges[ranges.length - 1];
+    if (last && last.by === d.served_by && !said.has(d.horizon_days)) last.to = d.horizon_days;
+    else ranges.push({ by: d.served_by, from: d.horizon_days, to: d.horizon_days, sentence: said.get(d.horizon_days) });
   }
-  const words = {
-    forecaster: "the model, which beat “the last reading stays” at this distance.",
-    persistence: "the last reading stays, with bands from how readings moved before. The model has not beaten that at this distance.",
-  };
-  $("served").replaceChildren(...runs.map((run) => {
+  return ranges;
+}
+
+function showServed(forecast) {
+  $("served").replaceChildren(...servedRanges(forecast).map((range) => {
     const item = document.createElement("li"), bold = document.createElement("b");
-    bold.textContent = run.from === run.to ? `Day ${run.from}` : `Days ${run.from}–${run.to}`;
-    item.append(bold, `: ${words[run.by] || run.by}`);
+    bold.textContent = range.from === range.to ? `Day ${range.from}` : `Days ${range.from}–${range.to}`;
+    item.append(bold, `: ${ANSWERED[range.by] || range.by}`);
+    if (range.sentence) item.append(cell("p", range.sentence, "muted small"));
     return item;
   }));
+  const notes = forecast.notes || [];
+  $("notes").hidden = !notes.length;
+  $("notes").textContent = notes.join(" ");
   $("modelline").textContent = `Model of ${when(forecast.model.version)}, trained on data of ${when(forecast.model.dataset_version)}.`;
   $("modelline").title = `model ${forecast.model.version}, dataset ${forecast.model.dataset_version}`;
 }
