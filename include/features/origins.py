@@ -20,9 +20,9 @@ DECIMALS = 6
 def origins_document(rows: pd.DataFrame) -> dict[str, Any]:
     """The days of one athlete's feature rows that forecasts are counted from, as JSON values.
 
-    They are the days of the newest row's sport with a reading that is ORIGIN_AGES_DAYS old, ascending; each row is in
-    the order of `features`, rounded to DECIMALS, with null for what was not known. Without a reading the lists are
-    empty.
+    They are the days with a reading that is ORIGIN_AGES_DAYS old, ascending, each with the sport of its reading; each
+    row is in the order of `features`, rounded to DECIMALS, with null for what was not known; `as_of` is the
+    newest day of `rows`. Without a reading the lists are empty.
 
     Raises:
         ValueError: `rows` is empty or holds more than one athlete.
@@ -31,14 +31,13 @@ def origins_document(rows: pd.DataFrame) -> dict[str, Any]:
     if len(athletes) != 1:
         raise ValueError(f"origins are those of one athlete, not of {len(athletes)}")
     ordered = rows.sort_values(EVENT_TIME, kind="stable")
-    sport = str(ordered[SPORT].iloc[-1])
-    is_origin = ordered["reading_age_days"].isin(ORIGIN_AGES_DAYS) & ordered["vo2max_last"].notna()
-    chosen = ordered[is_origin & (ordered[SPORT] == sport)]
+    chosen = ordered[ordered["reading_age_days"].isin(ORIGIN_AGES_DAYS) & ordered["vo2max_last"].notna()]
     values = np.round(chosen[list(NAMES)].to_numpy(dtype=float), DECIMALS)
     return {
         "schema_version": SCHEMA_VERSION,
-        "sport": sport,
+        "as_of": str(ordered[EVENT_TIME].iloc[-1])[:10],
         "features": list(NAMES),
         "days": chosen[EVENT_TIME].str[:10].tolist(),
+        "sports": chosen[SPORT].tolist(),
         "rows": np.where(np.isnan(values), None, values.astype(object)).tolist(),
     }

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from include.features.origins import DECIMALS
 from include.features.schema import NAMES, SCHEMA_VERSION
 from include.forecast.rows import Pairs, Rows
 from include.forecast.split import EMBARGO, ENOUGH_ORIGINS, FOLDS, Cuts, origins_by_athlete, split
@@ -31,7 +32,6 @@ MANIFEST_FILE = "manifest.json"
 PARTS_FOLDER = "parts"
 ATHLETES_A_PART = 50
 """At five years about 230,000 rows, 80 MB: many parts for a thousand athletes, one for a dozen."""
-DECIMALS = 6
 MOST_ROWS = 500_000
 """Rows of a file that a job reads: windows overlap, so that thinning them tells a thousand athletes no less."""
 

@@ -123,6 +123,13 @@ def blank(start: Array, days: int = 1) -> Records:
     )
 
 
+def join(records: list[Records]) -> Records:
+    """The records of several athletes, one after the other."""
+    return Records(
+        *(np.concatenate([getattr(each, name) for each in records]) for name in Records.__dataclass_fields__)
+    )
+
+
 def follow(rows: Rows, forecaster: "Forecaster", days: Days) -> Records:
     """The records of one athlete as of each of `days` (since 1970-01-01, ascending).
 

@@ -1,25 +1,29 @@
 """Origins and targets: from feature rows alone to (origin, realised lag, change from the last reading)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from include.features.offline_keys import OfflineKeys
-from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SPORT
+from include.features.origins import ORIGIN_AGES_DAYS
+from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SCHEMA_VERSION, SPORT
 from include.features.training import FIRST_LOAD_DAYS
 from include.forecast.horizon import MAX_LAG_DAYS, Array
 from include.forecast.rows import Pairs, Rows, concatenate
 
 HORIZONS_DAYS = (1, 2, 3, 5, 7, 10, 14, 18, 21, 25, 28, 32, 35, 39, 42)
 TOLERANCE_DAYS = 3
-ORIGIN_AGES_DAYS = (0, 7, 14, 21)
-"""An origin is a reading day, or a day this long after it: serving meets readings of such age too."""
 LEVEL_RATIO = 0.1
 """Variance that the level gains in a day, over the variance of a reading about it (local level, baseline)."""
 LEAST_KNOWN_SHARE = 0.8
 """The load ahead is known where it is on so many of the days."""
+MOST_ORIGINS = 20_000
+"""Days that an origins document may have: half a century of readings."""
 _LOAD_KEEP = float(np.exp(-1.0 / 7.0))
 _WARM_UP_DAYS = 42 - FIRST_LOAD_DAYS
 
@@ -51,6 +55,29 @@ def make_rows(features: pd.DataFrame) -> Rows:
         return _gather(_Series(empty, np.zeros(0, np.int64), np.zeros(0)), *(np.zeros(0, np.int64),) * 2, np.zeros(0))
     rows = concatenate(parts)
     return rows.where(np.lexsort((rows.horizon_days, rows.origin_day, rows.athlete)))
+
+
+def origin_rows(document: Mapping[str, Any]) -> Rows:
+    """The rows that `make_rows` makes of the features in an origins document, but the load ahead, which it lacks.
+
+    Raises:
+        ValueError: the document is of another feature schema, or its days and rows do not fit together.
+    """
+    try:
+        if document["schema_version"] != SCHEMA_VERSION or list(document["features"]) != list(NAMES):
+            raise ValueError(f"it is of feature schema {document['schema_version']}, this model of {SCHEMA_VERSION}")
+        days, sports = list(document["days"]), list(document["sports"])
+        values = np.array(document["rows"], dtype=float).reshape(-1, len(NAMES))
+        if not len(days) == len(sports) == len(values) or len(days) > MOST_ORIGINS:
+            raise ValueError(f"it has {len(days)} days, {len(sports)} sports and {len(values)} rows")
+        frame = pd.DataFrame(values, columns=list(NAMES))
+        frame.insert(0, SPORT, sports)
+        frame.insert(0, EVENT_TIME, [f"{date.fromisoformat(day)}T00:00:00Z" for day in days])
+        frame.insert(0, RECORD_ID, "")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"history is no origins document: {error}") from error
+    rows = make_rows(frame)
+    return replace(rows, load_ahead=np.full(len(rows), np.nan))
 
 
 def daily_load(load_7d: Array) -> Array:

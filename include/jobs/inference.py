@@ -1,9 +1,14 @@
 """The endpoint: features and horizons in, forecasts with bands out (model_fn, input_fn, predict_fn, output_fn).
 
 Request `{"instances": [{"features": {name: value, …}, "horizons": [1, …]}]}`, answer `{"predictions":
-[[{"horizon_days", "vo2max", "low_80", "high_80", "low_90", "high_90", "served_by"}, …], …], "model": {…}}`, in
-ml/kg/min. An instance may have a plan, `"weekly_load": [300, …]` (of the weeks ahead; the last goes on): then each day
-also has `"difference": {"expected", "low_90", "high_90"}` to training as usual.
+[[{"horizon_days", "vo2max", "low_80", "high_80", "low_90", "high_90", "served_by"}, …], …], "records": […], "model":
+{…}}`, in ml/kg/min. An instance may have
+
+* `"history"`, the athlete's past (features.origins): the athlete's own record is worked out from it, as of the newest
+  day of the features, and answered in `records`;
+* `"record"`, what an earlier answer said in `records`: it is used as it is. Without either the record is blank;
+* `"weekly_load": [300, …]`, a plan of the weeks ahead (the last goes on): then each day also has `"difference":
+  {"expected", "low_90", "high_90"}` to training as usual.
 
 What cannot be read is answered too, `{"error": {"status": 400, "title", "detail"}}`: of an exception SageMaker's
 container would show its caller a page without the reason.
@@ -11,6 +16,7 @@ container would show its caller a page without the reason.
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import date
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -18,16 +24,12 @@ from typing import Any
 import numpy as np
 
 from include.features.schema import NAMES, SCHEMA_VERSION, feature_vector
-from include.forecast.forecaster import (
-    FORECASTER,
-    PERSISTENCE,
-    WHAT_IF,
-    Forecaster,
-    all_persistence,
-    is_by_forecaster,
-    load,
-)
+from include.forecast.forecaster import WHAT_IF, Forecaster, all_persistence, is_combined, load
 from include.forecast.horizon import MAX_HORIZON_DAYS, Array
+from include.forecast.methods import PERSISTENCE
+from include.forecast.own_record import COMBINED, Records, blank, follow, join
+from include.forecast.rows import Rows
+from include.forecast.targets import origin_rows
 from include.forecast.what_if import plan_mean
 
 GATE_FILE = "gate.json"
@@ -60,17 +62,34 @@ def model_fn(model_dir: str) -> Served:
         "served_by": served_by,
         "low_confidence": gate.get("low_confidence", {}),
         "what_if": gate.get("what_if", WHAT_IF),
+        "evidence": gate.get("evidence", {}),
     }
     return Served(forecaster, served_by, about)
 
 
 @dataclass(frozen=True)
+class Past:
+    """An athlete's origins and targets, and the day (since 1970-01-01) as of which its record is asked."""
+
+    rows: Rows
+    as_of: int
+
+
+@dataclass(frozen=True)
 class Instance:
-    """A feature vector in schema order, the days asked for, and the planned load by week (empty: as usual)."""
+    """What is asked of one athlete.
+
+    Attributes:
+        vector: features in schema order.
+        horizons: the days asked for.
+        weekly_load: the planned load by week (empty: as usual).
+        past: the athlete's record, or what to work it out from; None: none of its forecasts has come due.
+    """
 
     vector: list[float]
     horizons: list[int]
     weekly_load: list[float]
+    past: Past | Records | None = None
 
 
 @dataclass(frozen=True)
@@ -116,9 +135,22 @@ def _instance(index: int, instance: Any) -> Instance:
     if not horizons or horizons != given or not all(1 <= day <= MAX_HORIZON_DAYS for day in horizons):
         raise ValueError(f"instance {index}: horizons must be whole days from 1 to {MAX_HORIZON_DAYS}")
     try:
-        return Instance(feature_vector(instance["features"]), horizons, _plan(index, instance.get("weekly_load", [])))
+        plan = _plan(index, instance.get("weekly_load", []))
+        return Instance(feature_vector(instance["features"]), horizons, plan, _past(instance))
     except ValueError as error:
         raise ValueError(f"instance {index}: {error}") from error
+
+
+def _past(instance: dict[str, Any]) -> Past | Records | None:
+    if instance.get("record") is not None:
+        return Records.from_json(instance["record"])
+    if instance.get("history") is None:
+        return None
+    rows = origin_rows(instance["history"])
+    try:
+        return Past(rows, (date.fromisoformat(instance["history"]["as_of"]) - date(1970, 1, 1)).days)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"history has no day that it is as of: {error}") from error
 
 
 def _plan(index: int, given: Any) -> list[float]:
@@ -137,8 +169,10 @@ def predict_fn(instances: list[Instance] | Refusal, model: Served) -> dict[str, 
     counts = [len(instance.horizons) for instance in instances]
     features = np.repeat(np.array([instance.vector for instance in instances]), counts, axis=0)
     horizon = np.array([day for instance in instances for day in instance.horizons], dtype=float)
-    values, by_forecaster = _answers(model, features, horizon), is_by_forecaster(model.served_by, horizon)
-    columns = [np.round(values, 3).tolist(), horizon.astype(int).tolist(), by_forecaster.tolist()]
+    records = join([_record(instance, model.forecaster) for instance in instances])
+    values = _answers(model, features, horizon, records.at(np.repeat(np.arange(len(instances)), counts)))
+    combined = is_combined(model.served_by, horizon)
+    columns = [np.round(values, 3).tolist(), horizon.astype(int).tolist(), combined.tolist()]
     flat = [
         {
             "horizon_days": day,
@@ -147,26 +181,36 @@ def predict_fn(instances: list[Instance] | Refusal, model: Served) -> dict[str, 
             "high_80": row[2],
             "low_90": row[3],
             "high_90": row[4],
-            "served_by": FORECASTER if is_forecaster else PERSISTENCE,
+            "served_by": COMBINED if by_combined else PERSISTENCE,
         }
-        for row, day, is_forecaster in zip(*columns, strict=True)
+        for row, day, by_combined in zip(*columns, strict=True)
     ]
     ends = np.cumsum(counts).tolist()
     for instance, end in zip(instances, ends, strict=True):
-        mine = slice(end - len(instance.horizons), end)
+        days = slice(end - len(instance.horizons), end)
         if instance.weekly_load:
-            differences = _differences(model, features[mine], horizon[mine], instance.weekly_load)
-            flat[mine] = [day | {"difference": one} for day, one in zip(flat[mine], differences, strict=True)]
+            differences = _differences(model, features[days], horizon[days], instance.weekly_load)
+            flat[days] = [day | {"difference": change} for day, change in zip(flat[days], differences, strict=True)]
     return {
         "predictions": [flat[end - count : end] for end, count in zip(ends, counts, strict=True)],
+        "records": [records.at(slice(index, index + 1)).to_json() for index in range(len(instances))],
         "model": model.about,
     }
 
 
-def _answers(model: Served, features: Array, horizon: Array) -> Array:
+def _record(instance: Instance, forecaster: Forecaster) -> Records:
+    """The athlete's record: what has come due counts."""
+    if instance.past is None:
+        return blank(forecaster.start)
+    if isinstance(instance.past, Records):
+        return instance.past
+    return follow(instance.past.rows, forecaster, np.array([instance.past.as_of]))
+
+
+def _answers(model: Served, features: Array, horizon: Array, records: Records) -> Array:
     """Expected value, 80 % and 90 % band of each row."""
-    told = model.forecaster.served(model.served_by, features, horizon)
-    mean, (half_80, half_90) = features[:, _LAST_READING] + told.mean, told.half_width[:, -2:].T
+    served = model.forecaster.served(model.served_by, features, horizon, records)
+    mean, (half_80, half_90) = features[:, _LAST_READING] + served.mean, served.half_width[:, -2:].T
     return np.column_stack([mean, mean - half_80, mean + half_80, mean - half_90, mean + half_90])
 
 
