@@ -45,8 +45,8 @@ NAMES = {
     "forecaster": FORECASTER,
 }
 """What the table calls each method. `persistence` has plain bands (by horizon bucket, pooled, the same for all);
-`persistence_scaled` has those of the model: in the athlete's own scale, by the athlete's own record, whole numbers where
-the watch tells them. `forecaster` is the trained one by itself; the model combines it with the other methods."""
+`persistence_scaled` has those of the model: in the athlete's own scale, by the athlete's own record, whole numbers
+where the watch tells them. `forecaster` is the trained one by itself; the model combines it with the other methods."""
 PROTOCOLS = {"walk_forward": backtest.walk_forward, "leave_one_out": backtest.leave_one_out}
 ALONE = "alone"
 

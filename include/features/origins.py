@@ -4,6 +4,7 @@ The endpoint works the athlete's own record out of them: how each method would h
 the readings that followed.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,5 +40,5 @@ def origins_document(rows: pd.DataFrame) -> dict[str, Any]:
         "features": list(NAMES),
         "days": chosen[EVENT_TIME].str[:10].tolist(),
         "sports": chosen[SPORT].tolist(),
-        "rows": np.where(np.isnan(values), None, values.astype(object)).tolist(),
+        "rows": [[None if math.isnan(value) else value for value in row] for row in values.tolist()],
     }

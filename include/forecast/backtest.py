@@ -2,10 +2,10 @@
 
 Walk-forward: on each 1 January and 1 July everything is learnt anew, from rows whose origin lies more than 45 days (and
 whose target lies) before that day, for all athletes alike; the half-year that follows is scored. Leave-one-out: all is
-learnt from the other athletes, and the whole history of the one is scored. Alone: the athlete is a deployment of its own
-that starts from a population made of the others, and builds anew each half-year through its own history, as `model_build`
-does: cut, trained, judged by the gate, and served. Nothing of what is scored is used to fit, to scale or to calibrate,
-but the athlete's own past: as features hold it, and by its own record of forecasts that have come due.
+learnt from the other athletes, and the whole history of the one is scored. Alone: the athlete is a deployment of its
+own that starts from a population made of the others, and builds anew each half-year through its own history, as
+`model_build` does: cut, trained, judged by the gate, and served. Nothing of what is scored is used to fit, to scale or
+to calibrate, but the athlete's own past: as features hold it, and by its own record of forecasts that have come due.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -28,7 +28,7 @@ MOST_RATIO = 0.4
 """An athlete counts as no more than half better or worse: one impossible history must not decide for others."""
 MEAN_SPREAD = 0.15
 """Of a population's mean log ratio about 0, before any evidence."""
-DEPLOYMENT_SPREAD = 0.02
+DEPLOYMENT_SPREAD = 0.01
 """How far a deployment's mean may lie from the population's: other watches, other ways to train."""
 _BETWEEN = np.linspace(0.005, 0.25, 50)
 _BETWEEN_SPREAD = 0.1
@@ -45,9 +45,13 @@ class Comparison:
 
     def to_json(self) -> list[dict[str, float]]:
         return [
-            {"log_ratio": round(float(ratio), 4), "standard_error": round(float(error), 4), "windows": round(float(count), 1)}
+            {
+                "log_ratio": round(float(ratio), 4),
+                "standard_error": round(float(error), 4),
+                "windows": round(float(count), 1),
+            }
             for ratio, error, count in zip(self.ratio, self.error, self.windows, strict=True)
-        ]  # fmt: skip
+        ]
 
     @staticmethod
     def from_json(document: list[Mapping[str, Any]]) -> "Comparison":

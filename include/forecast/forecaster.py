@@ -1,4 +1,4 @@
-"""A trained forecaster: its mean, the methods it is combined with, and their bands; training makes it, serving asks it."""
+"""A trained forecaster: its mean, the methods it is combined with, and their bands."""
 
 import json
 from collections.abc import Mapping

@@ -26,7 +26,7 @@ BANDS_OF = {
 """Whose bands a method has: they are calibrated for those two."""
 
 DAMPING = 0.95
-"""Of the drift, a day: half of it is gone after two weeks. A drift that goes on longer scores worse on real athletes."""
+"""Of the drift, a day: half of it is gone after two weeks. One that goes on longer scores worse on real athletes."""
 _APART_DAYS = 30.0
 """Between the middles of the 30 d and of the 60 d before them, less a little for the overlap."""
 _MEAN_30D, _MEAN_90D = NAMES.index("reading_mean_30d_gap"), NAMES.index("reading_mean_90d_gap")

@@ -197,7 +197,7 @@ class _Due:
         return _Due(bucket_index(rows.horizon_days), week, changes, half_widths, unit, np.minimum(losses, MOST_LOSS))
 
     def weeks(self) -> tuple[Days, npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.int64]]:
-        """Rows by week and bucket: the day that each such event is known from, its bucket, rows in order, and starts."""
+        """Rows by week and bucket: the day each such event is known from, its bucket, rows in order, and starts."""
         key = self.week * len(BUCKETS) + self.bucket
         order = np.argsort(key, kind="stable")
         events, starts = np.unique(key[order], return_index=True)

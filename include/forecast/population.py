@@ -68,7 +68,7 @@ class Population:
         served: by bucket: athletes' CRPS of the combined forecast against persistence, each left out of training.
         what_if: the same of the forecaster that is told the load ahead against the one that is not, beyond 14 d.
         placebo: the same against one that is told the load of other days.
-        coverage: by bucket: share of readings inside the 90 % bands of the combined forecast, athletes weighted equally.
+        coverage: by bucket: share of readings inside the 90 % bands of the combined forecast, all athletes alike.
         about: date, readings, fingerprint of the features, protocol, and how much athletes differ in volatility and in
             the width of their bands: for people and tests.
     """

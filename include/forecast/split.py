@@ -13,7 +13,7 @@ ENOUGH_ORIGINS = 15
 """Distinct origin days with which an athlete counts fully in a fold."""
 FOLDS = ("train", "calibration", "test")
 EMBARGO = "embargo"
-"""Rows that reach across a cut: no fold may learn from them or be tested on them; an athlete's own record needs them."""
+"""Rows that reach across a cut: no fold learns from them or is tested on them; an athlete's own record needs them."""
 
 
 @dataclass(frozen=True)

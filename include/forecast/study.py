@@ -1,7 +1,7 @@
 """Makes the population that ships with the project: what athletes have in common, how they differ, and the evidence.
 
-Everything that is evidence is leave-one-out: an athlete's forecasts are made by a forecaster that learnt from the others
-alone, combined by that athlete's own record as of each day.
+Everything that is evidence is leave-one-out: an athlete's forecasts are made by a forecaster that learnt from the
+others alone, combined by that athlete's own record as of each day.
 """
 
 from collections.abc import Mapping
@@ -98,8 +98,9 @@ def _last(rows: Rows, forecaster: Forecaster) -> Records:
 def _start(last_weights: Array) -> Array:
     """A step of expectation maximisation for the shares of a mixture, held to the first weights."""
     total = FIRST_WEIGHTS_WORTH + len(last_weights)
-    start: Array = (FIRST_WEIGHTS_WORTH * UNLEARNT.start + last_weights.sum(axis=0)) / total
-    return start / start.sum(axis=1, keepdims=True)
+    start = (FIRST_WEIGHTS_WORTH * UNLEARNT.start + last_weights.sum(axis=0)) / total
+    shares: Array = start / start.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _by_bucket(left_out: _LeftOut) -> dict[str, Comparison]:

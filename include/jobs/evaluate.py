@@ -34,7 +34,7 @@ from include.jobs.errors import JobError, run, say
 
 GATE_FILE = "gate.json"
 MOST_ATHLETES = 300
-"""Athletes, evenly chosen, whose forecasts are followed and judged: more do not change the verdict, and take as long."""
+"""Athletes, evenly chosen, whose forecasts are followed and judged: more do not change the verdict."""
 
 
 def evaluate(source: Path, output: Path, seed: int) -> dict[str, Any]:
