@@ -34,11 +34,13 @@ def origins_document(rows: pd.DataFrame) -> dict[str, Any]:
     sport = str(ordered[SPORT].iloc[-1])
     is_origin = ordered["reading_age_days"].isin(ORIGIN_AGES_DAYS) & ordered["vo2max_last"].notna()
     chosen = ordered[is_origin & (ordered[SPORT] == sport)]
-    values = np.round(chosen[list(NAMES)].to_numpy(dtype=float), DECIMALS)
+    numbers = np.round(chosen[list(NAMES)].to_numpy(dtype=float), DECIMALS)
+    values = numbers.astype(object)
+    values[np.isnan(numbers)] = None
     return {
         "schema_version": SCHEMA_VERSION,
         "sport": sport,
         "features": list(NAMES),
         "days": chosen[EVENT_TIME].str[:10].tolist(),
-        "rows": np.where(np.isnan(values), None, values.astype(object)).tolist(),
+        "rows": values.tolist(),
     }
