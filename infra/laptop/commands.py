@@ -33,6 +33,8 @@ from infra.laptop.supervisor import Supervisor, end_leftovers
 
 CALLS_PATH = "/_localaws/iam/calls"
 """Where local AWS says what every role did."""
+SHOWN_ATHLETES = 12
+"""As many as made-up ones; the page has the others."""
 E2E_FOLDER_KEPT_ON_FAILURE = "the state is kept in {}"
 
 
@@ -145,6 +147,7 @@ def _tell_ready(deployment: Deployment, addresses: Addresses) -> None:
     kept = deployment.options.state / "addresses.txt"
     keep_addresses(addresses, athlete, kept)
     progress = deployment.progress
+    progress.plain("\n" + forecasts.summary(deployment.chain.ask_all(SHOWN_ATHLETES)))
     progress.plain("\n" + progress.breakdown())
     progress.plain(f"\nReady after {progress.elapsed_s():.0f} s:\n{addresses.text(athlete)}")
     progress.plain(f"\nKept in {kept}. Ctrl-C stops everything.")

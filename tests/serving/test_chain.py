@@ -39,7 +39,11 @@ def transform_fn(version, body, content_type, accept):
         v = request["features"]["vo2max_last"]
         days.append({"horizon_days": h, "vo2max": v, "low_80": v - 1, "high_80": v + 1, "low_90": v - 2, "high_90": v + 2,
                      "served_by": "persistence"})
-    return json.dumps({"predictions": [days], "model": {"version": version, "dataset_version": "d1"}}), "application/json"
+    about = {"version": version, "dataset_version": "d1", "evidence": {"1-7": {"sentence": "It was measured."}}}
+    windows = len(request.get("history", {}).get("days", []))
+    own = {"1-7": {"weights": {"persistence": 1.0}, "band_scale": {}, "windows": windows, "gain": 0.0}}
+    record = request.get("record") or own
+    return json.dumps({"predictions": [days], "records": [record], "model": about}), "application/json"
 """
 
 
@@ -80,6 +84,14 @@ def api(localaws: LocalAws) -> Api:
     s3.put_object(Bucket=SETTINGS.bucket, Key=lake.ATHLETES_KEY, Body=b'{"athletes": ["anna"]}')
     history = {"athlete_id": "anna", "sport": "running", "as_of": "2026-11-20", "readings": [], "load": []}
     s3.put_object(Bucket=SETTINGS.bucket, Key=lake.history_key("anna"), Body=json.dumps(history).encode())
+    origins = {
+        "schema_version": schema.SCHEMA_VERSION,
+        "sport": "running",
+        "features": list(schema.NAMES),
+        "days": ["2026-11-01", "2026-11-20"],
+        "rows": [[1.0] * len(schema.NAMES)] * 2,
+    }
+    s3.put_object(Bucket=SETTINGS.bucket, Key=lake.origins_key("anna"), Body=json.dumps(origins).encode())
     values = dict.fromkeys(schema.NAMES, "1.0") | {"vo2max_last": "50.0", "readings": "40.0", "history_days": "300.0"}
     values |= {"athlete_id": "anna", "event_time": "2026-11-20T00:00:00Z", "sport": "running"}
     localaws.client("sagemaker-featurestore-runtime").put_record(
@@ -141,6 +153,8 @@ def test_from_approval_to_forecast_to_stop(localaws: LocalAws, api: Api) -> None
     status, forecast = wait_until(lambda: (a := api.get("/athletes/anna/forecast?days=7"))[0] == 200 and a)
     assert forecast["model"]["version"] == "m1"
     assert [day["horizon_days"] for day in forecast["days"]] == list(range(1, 8))
+    assert forecast["own_record"] == {"1-7": {"windows": 2, "gain": 0.0, "weights": {"persistence": 1.0}}}
+    assert forecast["evidence"][0]["sentence"].startswith("It was measured. On this athlete's own days so far (2 win")
     status, model = api.get("/model")
     assert (status, model["model_package_arn"], model["metrics"]) == (200, arn, {"1-7": {"crps": 0.2}})
     assert api.get("/health")[1]["endpoint"] == "serving"
