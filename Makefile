@@ -19,7 +19,7 @@ COMPOSE_VARIABLES = $(foreach name,SOURCE DATA AIRFLOW_PORT AWS_PORT,$(if $(filt
 
 .DEFAULT_GOAL := help
 .PHONY: help environments run compose compose-down compose-test deploy undeploy start stop status garmin-login package publish \
-	test e2e faults lint format bench bench-forecast lock clean
+	test e2e faults lint format bench bench-forecast population lock clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ format: environments ## let ruff format and mend
 
 bench: environments ## measure, print the table, write benchmarks/results.json (ONLY=name for one)
 	@$(AIRFLOW)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+population: environments ## make the figures of other athletes that ship with the project: DATA=PATH
+	@$(AIRFLOW)/python -m infra.population --data "$(DATA)"
 
 bench-forecast: environments ## backtest a folder of athletes: DATA=PATH (HOLDOUT=id,… POOL=PATH)
 	@$(AIRFLOW)/python -m benchmarks.forecast_bench --data "$(DATA)" $(if $(HOLDOUT),--holdout "$(HOLDOUT)") $(if $(POOL),--pool "$(POOL)")

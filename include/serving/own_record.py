@@ -71,19 +71,20 @@ def usable_origins(document: Any, latest: Latest) -> dict[str, Any]:
     """An origins document without the days after the features' own: ingest may have written it a moment before them.
 
     Raises:
-        ValueError: it is of another schema or sport than the features, or not what `include/features/origins.py` makes.
+        ValueError: it is of another schema than the features, or not what `include/features/origins.py` makes.
     """
     if not isinstance(document, dict) or not isinstance(document.get("days"), list):
         raise ValueError("it is no document of origins")
     if document.get("schema_version") != SCHEMA_VERSION or document.get("features") != list(NAMES):
         raise ValueError(f"it is of feature schema {document.get('schema_version')}, not {SCHEMA_VERSION}")
-    if document.get("sport") != latest.sport:
-        raise ValueError(f"it is of {document.get('sport')}, the features are of {latest.sport}")
-    days, rows = document["days"], document.get("rows")
-    if not isinstance(rows, list) or len(rows) != len(days):
-        raise ValueError("it has not a row for each day")
-    count = sum(1 for day in days if day <= latest.as_of.isoformat())
-    return document | {"days": days[:count], "rows": rows[:count]}
+    as_of = latest.as_of.isoformat()
+    count = sum(1 for day in document["days"] if day <= as_of)
+    columns = {name: document.get(name) for name in ("days", "sports", "rows")}
+    if not all(isinstance(values, list) and len(values) == len(document["days"]) for values in columns.values()):
+        raise ValueError("it has not a sport and a row for each day")
+    return (
+        document | {"as_of": as_of} | {name: values[:count] for name, values in columns.items() if values is not None}
+    )
 
 
 def shown_record(record: Mapping[str, Any], days: int) -> dict[str, dict[str, Any]]:
