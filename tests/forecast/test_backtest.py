@@ -4,8 +4,10 @@ import pytest
 from include.forecast import backtest
 from include.forecast.baselines import BANISTER, DAMPED_DRIFT, LOCAL_LEVEL, PLAIN_PERSISTENCE, RIDGE, fit_baselines
 from include.forecast.dataset import make_dataset, read_rows, write_dataset
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, PLANNED
 from include.forecast.groups import leave_out
+from include.forecast.methods import FORECASTER, PERSISTENCE
+from include.forecast.own_record import COMBINED
+from include.forecast.population import PLANNED
 from include.forecast.split import choose_cuts, origins_by_athlete
 from include.forecast.targets import daily_load, level_gaps, make_rows
 from include.forecast.volatility import Pooling
@@ -57,10 +59,12 @@ def test_held_out_athletes_are_scored_and_not_learnt_from(rows):
 
 def test_every_method_is_scored_on_the_same_rows(rows):
     done = backtest.run(rows, backtest.leave_one_out(rows, names(rows)[:2], names(rows)), 7)
-    expected = {FORECASTER, PERSISTENCE, PLANNED, PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER, RIDGE}
+    expected = {COMBINED, FORECASTER, PERSISTENCE, PLANNED, PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER, RIDGE}
     assert expected <= set(done.scores)
     assert {len(one.crps) for one in done.scores.values()} == {len(done.rows)}
     assert done.scores[FORECASTER].crps.mean() < done.scores[PLAIN_PERSISTENCE].crps.mean()
+    assert done.scores[COMBINED].crps.mean() < done.scores[PLAIN_PERSISTENCE].crps.mean()
+    assert done.by_combined.all()
     assert backtest.run(rows, iter(()), 7) is None
 
 

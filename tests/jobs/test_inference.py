@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from include.features.schema import NAMES
-from include.forecast.forecaster import FORECASTER, PERSISTENCE
+from include.forecast.methods import PERSISTENCE
+from include.forecast.own_record import COMBINED
+from include.forecast.population import UNLEARNT
 from include.forecast.rows import concatenate
 from include.forecast.split import choose_cuts, split
 from include.forecast.targets import make_rows
@@ -25,8 +27,8 @@ def model(make_features, tmp_path_factory):
     rows = make_rows(make_features(reverting=0.8))
     folds = split(rows, choose_cuts(rows))
     known = concatenate([folds["train"], folds["calibration"]])
-    train_forecaster(known, 7, {"model_version": "m1"}).save(folder)
-    served_by = {"1-7": PERSISTENCE, "8-14": PERSISTENCE, "15-28": FORECASTER, "29-42": FORECASTER}
+    train_forecaster(known, 7, {"model_version": "m1"}, UNLEARNT).save(folder)
+    served_by = {"1-7": PERSISTENCE, "8-14": PERSISTENCE, "15-28": COMBINED, "29-42": COMBINED}
     gate = {"served_by": served_by, "low_confidence": {"8-14": "few"}}
     (folder / "gate.json").write_text(json.dumps(gate))
     return inference.model_fn(str(folder))
@@ -43,7 +45,7 @@ def test_an_answer_for_each_day_says_who_gave_it(model):
     answer = ask(model, {"features": FEATURES, "horizons": ALL_DAYS})
     days = answer["predictions"][0]
     assert [day["horizon_days"] for day in days] == ALL_DAYS
-    assert [day["served_by"] for day in days] == [PERSISTENCE] * 14 + [FORECASTER] * 28
+    assert [day["served_by"] for day in days] == [PERSISTENCE] * 14 + [COMBINED] * 28
     assert all(day["vo2max"] == 50.0 for day in days[:14])
     assert days[-1]["vo2max"] != 50.0
     for day in days:
@@ -54,7 +56,7 @@ def test_an_answer_for_each_day_says_who_gave_it(model):
 
 
 def test_bands_never_narrow_with_the_horizon_whatever_answers_it(model):
-    for methods in itertools.product((PERSISTENCE, FORECASTER), repeat=len(model.served_by)):
+    for methods in itertools.product((PERSISTENCE, COMBINED), repeat=len(model.served_by)):
         mixed = dataclasses.replace(model, served_by=dict(zip(model.served_by, methods, strict=True)))
         days = ask(mixed, {"features": FEATURES, "horizons": ALL_DAYS})["predictions"][0]
         for level in ("80", "90"):
