@@ -113,7 +113,8 @@ def evidence_sentence(name: str, own: Comparison, population: Population, belief
     if not parts:
         return "Nobody's readings have tested this range of days yet."
     together = f"together: {better(belief.mean)}, 95 % interval {_share(belief.high)} to {_share(belief.low)}"
-    return "; ".join([*parts, together]) + "."
+    said = "; ".join([*parts, together])
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _athletes(count: int) -> str:
