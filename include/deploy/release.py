@@ -66,7 +66,7 @@ def build_release(root: Path = ROOT) -> Release:
     Raises:
         FileNotFoundError: a file that a release must hold is missing.
     """
-    jobs = _tree(root, (f"include/{package}" for package in JOB_PACKAGES))
+    jobs = _tree(root, (f"include/{package}" for package in JOB_PACKAGES), suffixes=(".py", ".json"))
     jobs["include/__init__.py"] = (root / "include/__init__.py").read_bytes()
     files = {f"jobs/{name}": body for name, body in jobs.items()}
     files |= {f"stacks/{name}.yaml": stack_template(name, root).encode() for name in STACKS}
@@ -189,7 +189,7 @@ def pack_zip(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def _tree(root: Path, folders: Iterable[str], suffixes: tuple[str, ...] = (".py",)) -> dict[str, bytes]:
+def _tree(root: Path, folders: Iterable[str], suffixes: tuple[str, ...]) -> dict[str, bytes]:
     """The packed files below `folders` that end so, by path relative to `root`."""
     return {path: body for path, body in source_files(root, folders).items() if path.endswith(suffixes)}
 

@@ -41,7 +41,7 @@ def tables_of(place: str) -> Iterator[tuple[str, Tables]]:
                 table: from_csv(table, *([part.read_bytes() for part in found] or [_header(table)]))
                 for table, found in parts.items()
             }
-            yield athlete.removeprefix("athlete_id="), Tables(**frames)
+            yield athlete.removeprefix("athlete_id="), _tables(frames)
         return
     source = open_source(f"folder:{place}" if folder.is_dir() else place, LAST_DAY)
     for athlete in source.athletes():
@@ -57,5 +57,8 @@ def _header(table: str) -> bytes:
 
 
 def _named(tables: Tables, athlete: str) -> Tables:
-    frames = {name: frame.assign(athlete_id=athlete) for name, frame in tables.frames().items()}
-    return Tables(**frames)
+    return _tables({name: frame.assign(athlete_id=athlete) for name, frame in tables.frames().items()})
+
+
+def _tables(frames: dict[str, pd.DataFrame]) -> Tables:
+    return Tables(frames["activities"], frames["days"], frames["vo2max"])
