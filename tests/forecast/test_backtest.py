@@ -8,8 +8,9 @@ from include.forecast.groups import leave_out
 from include.forecast.methods import FORECASTER, PERSISTENCE
 from include.forecast.own_record import COMBINED
 from include.forecast.population import PLANNED
+from include.forecast.series import level_gaps
 from include.forecast.split import choose_cuts, origins_by_athlete
-from include.forecast.targets import daily_load, level_gaps, make_rows
+from include.forecast.targets import daily_load, make_rows
 from include.forecast.volatility import Pooling
 
 
@@ -59,7 +60,17 @@ def test_held_out_athletes_are_scored_and_not_learnt_from(rows):
 
 def test_every_method_is_scored_on_the_same_rows(rows):
     done = backtest.run(rows, backtest.leave_one_out(rows, names(rows)[:2], names(rows)), 7)
-    expected = {COMBINED, FORECASTER, PERSISTENCE, PLANNED, PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER, RIDGE}
+    expected = {
+        COMBINED,
+        FORECASTER,
+        PERSISTENCE,
+        PLANNED,
+        PLAIN_PERSISTENCE,
+        DAMPED_DRIFT,
+        LOCAL_LEVEL,
+        BANISTER,
+        RIDGE,
+    }
     assert expected <= set(done.scores)
     assert {len(one.crps) for one in done.scores.values()} == {len(done.rows)}
     assert done.scores[FORECASTER].crps.mean() < done.scores[PLAIN_PERSISTENCE].crps.mean()

@@ -289,9 +289,7 @@ def test_a_worse_candidate_is_told_from_noise(trained):
     forecaster, folds, _, records = trained
     test = folds["test"]
     best, persistence = (
-        crps(
-            forecaster.served(dict.fromkeys(BUCKETS, answer), test.features, test.horizon_days, records), test.change
-        )
+        crps(forecaster.served(dict.fromkeys(BUCKETS, answer), test.features, test.horizon_days, records), test.change)
         for answer in (COMBINED, PERSISTENCE)
     )
     assert worse_than_champion(best, best, test) == []

@@ -75,7 +75,7 @@ def test_a_batch_is_its_instances(model):
 
 def test_without_a_gate_persistence_answers(make_features, tmp_path):
     rows = make_rows(make_features(athletes=3, days=300))
-    train_forecaster(rows, 7, {}).save(tmp_path)
+    train_forecaster(rows, 7, {}, UNLEARNT).save(tmp_path)
     assert set(inference.model_fn(str(tmp_path)).served_by.values()) == {PERSISTENCE}
 
 
