@@ -98,23 +98,24 @@ def judge_bucket(result: BucketResult, own: Comparison, population: Population) 
 
 def evidence_sentence(name: str, own: Comparison, population: Population, belief: Belief) -> str:
     """On which athletes the forecast of a range of days was measured, and what came out."""
-    others = len(population.served[name].ratio)
+    known, held = population.served[name], population.about.get("readings")
     parts = []
-    if others:
-        known = believe(population.served[name], NO_COMPARISON, MARGIN)
-        readings = population.about.get("readings")
-        held = f" ({readings:,} readings)" if isinstance(readings, int) else ""
+    if len(known.ratio):
+        readings = f" ({held:,} readings)" if isinstance(held, int) else ""
+        measured = _with_interval(believe(known, NO_COMPARISON, MARGIN))
         parts.append(
-            f"On {_athletes(others)} that the project was built with{held}, none of whom it had learnt from, "
-            f"its CRPS was {better(known.mean)} than that of persistence"
+            f"On {_athletes(len(known.ratio))} that the project was built with{readings}, each forecast by what was "
+            f"learnt from the others, it was {measured} than persistence, by CRPS"
         )
     if len(own.ratio):
         parts.append(f"on {_athletes(len(own.ratio))} of this deployment it was {better(float(own.ratio.mean()))}")
-    if not parts:
-        return "Nobody's readings have tested this range of days yet."
-    together = f"together: {better(belief.mean)}, 95 % interval {_share(belief.high)} to {_share(belief.low)}"
-    said = "; ".join([*parts, together])
+        parts.append(f"all together: {_with_interval(belief)}")
+    said = "; ".join(parts) or "Nobody's readings have tested this range of days yet"
     return f"{said[0].upper()}{said[1:]}."
+
+
+def _with_interval(belief: Belief) -> str:
+    return f"{better(belief.mean)} (95 % interval {_share(belief.high)} to {_share(belief.low)})"
 
 
 def _athletes(count: int) -> str:
