@@ -30,7 +30,8 @@ def main() -> None:
     from include.features.origins import origins_document
     from include.forecast.own_record import follow
     from include.forecast.population import read_population
-    from include.forecast.targets import make_rows, origin_rows
+    from include.forecast.series import origin_rows
+    from include.forecast.targets import make_rows
     from include.forecast.training import train_forecaster
 
     features = feature_rows(1, YEARS, every_days=1)
