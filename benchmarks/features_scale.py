@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.forecast_bench import tables_of
 from benchmarks.results import Result
 from include.curate.tables import COLUMNS, Tables
+from infra.population.athletes import tables_of
 
 ROOT = Path(__file__).parents[1]
 YEARS = 5

@@ -148,9 +148,9 @@ def follow(rows: Rows, forecaster: "Forecaster", days: Days) -> Records:
     moments, weights = _follow_weights(due, start)
     of_row = weights[np.searchsorted(moments, origin, side="right"), due.bucket]
     combined = np.sum(of_row * due.changes, axis=1)
-    half_width = np.sum(of_row[:, :, None] * due.half_widths, axis=1)
+    half_width = methods.mixed(of_row, due.bands)
     errors = np.column_stack([np.abs(rows.change - combined), np.abs(rows.change)])
-    reach = np.column_stack([half_width[:, _BAND_90], due.half_widths[:, METHODS.index(PERSISTENCE), _BAND_90]])
+    reach = np.column_stack([half_width[:, _BAND_90], due.bands[PERSISTENCE][:, _BAND_90]])
     at, scales = _follow_scales(due, origin, errors, reach)
     score = np.minimum(crps(Predictive(combined, half_width, rows.is_whole), rows.change) / due.unit, MOST_LOSS)
     windows, gains = _evidence(due, score, due.losses[:, METHODS.index(PERSISTENCE)], days)
@@ -176,12 +176,18 @@ def follow_all(asked: Rows, history: Rows, forecaster: "Forecaster") -> Records:
 
 @dataclass(frozen=True)
 class _Due:
-    """What each method expected of each row, and what it lost; `seen` is the day from which that counts."""
+    """What each method expected of each row, and what it lost.
+
+    Attributes:
+        week: of the target, since 1970-01-01.
+        bands: half widths, by what is calibrated.
+        unit: the athlete's scale (ml/kg/min), in which `losses` are.
+    """
 
     bucket: npt.NDArray[np.intp]
     week: Days
     changes: Array
-    half_widths: Array
+    bands: Mapping[str, Array]
     unit: Array
     losses: Array
 
@@ -189,16 +195,15 @@ class _Due:
     def of(rows: Rows, forecaster: "Forecaster") -> "_Due":
         changes = methods.changes(forecaster, rows.features, rows.horizon_days)
         bands = {name: forecaster.half_width(name, rows.features, rows.horizon_days) for name in forecaster.calibrated}
-        half_widths = np.stack([bands[methods.BANDS_OF[name]] for name in METHODS], axis=1)
         unit = forecaster.row_scale(rows)
         losses = np.column_stack(
             [
-                crps(Predictive(changes[:, index], half_widths[:, index], rows.is_whole), rows.change) / unit
-                for index in range(len(METHODS))
+                crps(Predictive(change, bands[methods.BANDS_OF[name]], rows.is_whole), rows.change) / unit
+                for name, change in zip(METHODS, changes.T, strict=True)
             ]
         )
         week = rows.target_day.astype("datetime64[D]").astype(np.int64) // WEEK_DAYS
-        return _Due(bucket_index(rows.horizon_days), week, changes, half_widths, unit, np.minimum(losses, MOST_LOSS))
+        return _Due(bucket_index(rows.horizon_days), week, changes, bands, unit, np.minimum(losses, MOST_LOSS))
 
     def weeks(self) -> tuple[Days, npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.int64]]:
         """Rows by week and bucket: the day each such event is known from, its bucket, rows in order, and starts."""
