@@ -104,7 +104,7 @@ def test_the_better_the_athletes_the_less_likely_it_is_no_better(population, own
     gained = [comparison(one.ratio - better, one.error) for one in (known, seen)]
     before, after = believe(known, seen, MARGIN), believe(*gained, MARGIN)
     for one in (before, after):
-        assert 0 <= one.no_better <= 1 and 0 <= one.much_worse <= 1
+        assert -1e-9 <= one.no_better <= 1 + 1e-9 and -1e-9 <= one.much_worse <= 1 + 1e-9
         assert one.low <= one.mean <= one.high
     if before.mean <= 0:
         assert after.no_better <= before.no_better + 1e-9
