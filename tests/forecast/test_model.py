@@ -260,6 +260,11 @@ def test_volatility_leans_on_others_while_pairs_are_few():
     assert pooled[3] == pooling.floor
 
 
+def test_one_wild_athlete_hardly_moves_the_usual_volatility():
+    usual = fit_pooling(np.array([1.0] * 6 + [60.0]), np.ones(7), 1.3, 8.0).usual
+    assert usual == pytest.approx((6 * 1.2533 + 3 * 1.3 + 8 * 1.3) / 15)
+
+
 def test_the_usual_volatility_is_a_weighted_mean():
     pooling = fit_pooling(np.array([1.0, 1.0, 3.0, np.nan]), np.array([0.5, 0.5, 1.0, 1.0]))
     assert pooling.usual == pytest.approx(2 * 1.2533, abs=0.001)

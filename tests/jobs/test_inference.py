@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
+from include.features.origins import origins_document
 from include.features.schema import NAMES
 from include.forecast.methods import PERSISTENCE
-from include.forecast.own_record import COMBINED
+from include.forecast.own_record import COMBINED, follow
 from include.forecast.population import UNLEARNT
 from include.forecast.rows import concatenate
 from include.forecast.split import choose_cuts, split
@@ -155,3 +156,90 @@ def test_the_order_of_features_does_not_matter_but_a_missing_one_is_named(model)
     body = json.dumps({"instances": [{"features": short, "horizons": [1]}]})
     with pytest.raises(ValueError, match="vo2max_last is missing; readings is missing"):
         inference.read_instances(body)
+
+
+@pytest.fixture(scope="module")
+def athletes(make_features):
+    """Two athletes' latest features and their origins documents."""
+    features = make_features(athletes=2, days=400, reverting=0.8)
+    found = []
+    for _, own in features.groupby("athlete_id"):
+        latest = own.sort_values("event_time").iloc[-1]
+        found.append(
+            {
+                "features": {name: None if np.isnan(latest[name]) else float(latest[name]) for name in NAMES},
+                "horizons": [7, 14, 28, 42],
+                "history": json.loads(json.dumps(origins_document(own))),
+            }
+        )
+    return found
+
+
+def without(instance, *names):
+    return {name: value for name, value in instance.items() if name not in names}
+
+
+def test_the_record_of_an_answer_gives_the_answer_of_the_history(model, athletes):
+    first = ask(model, athletes[0])
+    again = ask(model, without(athletes[0], "history") | {"record": first["records"][0]})
+    assert again == first
+    both = ask(model, athletes[0] | {"record": first["records"][0]})
+    assert both == first
+    blank = ask(model, without(athletes[0], "history"))
+    assert blank["predictions"] != first["predictions"]
+    assert all(table["windows"] == 0 for table in blank["records"][0].values())
+    for table in first["records"][0].values():
+        assert table["windows"] > 5
+        assert sum(table["weights"].values()) == pytest.approx(1)
+
+
+def test_the_record_is_that_of_training_as_of_the_newest_day(model, athletes, make_features):
+    features = make_features(athletes=2, days=400, reverting=0.8)
+    own = make_rows(features[features["athlete_id"] == "athlete-0"])
+    newest = np.datetime64(features["event_time"].max()[:10])
+    record = follow(own, model.forecaster, np.array([newest.astype(np.int64)])).to_json()
+    answered = ask(model, athletes[0])["records"][0]
+    for name, table in record.items():
+        assert answered[name]["weights"] == pytest.approx(table["weights"], abs=1e-5)
+        assert answered[name]["band_scale"] == pytest.approx(table["band_scale"], abs=1e-5)
+        assert answered[name]["windows"] == table["windows"]
+
+
+def test_each_athlete_of_a_request_keeps_a_record_of_its_own(model, athletes):
+    both = ask(model, *athletes)
+    each = [ask(model, athlete) for athlete in athletes]
+    assert both["records"] == [one["records"][0] for one in each]
+    assert both["predictions"] == [one["predictions"][0] for one in each]
+    assert both["records"][0] != both["records"][1]
+    mixed = ask(model, athletes[0], without(athletes[1], "history"))
+    assert mixed["records"][0] == both["records"][0]
+    assert all(table["windows"] == 0 for table in mixed["records"][1].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("history", {"schema_version": 1}, "history is no origins document: it is of feature schema 1"),
+        ("history", {"days": ["2022-01-05"]}, "history is no origins document: it has 1 days"),
+        ("history", {"rows": [["x"]]}, "history is no origins document"),
+        ("history", {"as_of": "yesterday"}, "history has no day that it is as of"),
+        ("history", {"as_of": None}, "history has no day that it is as of"),
+        ("record", {"8-14": None}, "no record of forecasts"),
+        ("record", {"8-14": {"weights": {}}}, "no record of forecasts"),
+    ],
+)
+def test_a_past_that_makes_no_sense_is_refused_in_a_sentence(model, athletes, name, change, words):
+    good = {"history": athletes[1]["history"], "record": ask(model, athletes[1])["records"][0]}
+    broken = without(athletes[1], "history") | {name: good[name] | change}
+    found = ask(model, athletes[0], broken)["error"]
+    assert found["status"] == 400
+    assert found["detail"].startswith(f"instance 1: {words}")
+
+
+@pytest.mark.parametrize(
+    "past", [{"history": []}, {"history": "all of it"}, {"history": 3}, {"record": []}, {"record": 3}]
+)
+def test_a_past_of_another_shape_is_refused_in_a_sentence(model, athletes, past):
+    found = ask(model, without(athletes[0], "history") | past)["error"]
+    assert found["status"] == 400
+    assert found["detail"].startswith("instance 0: ")
