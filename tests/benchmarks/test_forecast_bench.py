@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.forecast_bench import features_of, print_table, run, tables_of
+from benchmarks.forecast_bench import print_table, run
 from include.curate.store import csv_by_month
 from include.forecast.horizon import BUCKETS
 from include.garmin.document import SourceError
+from infra.population.athletes import features_of, tables_of
 
 SOURCE = "synthetic:athletes=3,years=2,seed=7"
 ATHLETES = ("athlete-01", "athlete-02", "athlete-03")
