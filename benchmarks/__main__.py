@@ -35,7 +35,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("preprocess_1000x5y_s", "preprocess_mib", "preprocess_4_instances_speedup"): preprocess_scale.measure,
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
-    ("chain_300x5y_s", "chain_300x5y_gib"): chain_scale.measure,
+    ("chain_300x5y_s", "chain_300x5y_delete_s", "chain_300x5y_gib"): chain_scale.measure,
     ("clone_to_forecast_s",): chain.measure_clone,
     ("deploy_local_s", "deploy_unchanged_s"): deployment.measure,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
