@@ -37,7 +37,7 @@ BENCHMARKS: dict[tuple[str, ...], Callable[[Path], list[Result]]] = {
     ("train_1000x5y_s", "train_mib", "evaluate_12x3y_s"): training_scale.measure,
     ("record_10y_s",): own_record.measure,
     ("run_to_forecast_s", "resume_s"): chain.measure_run,
-    ("chain_300x5y_s", "chain_300x5y_gib"): chain_scale.measure,
+    ("chain_300x5y_s", "chain_300x5y_delete_s", "chain_300x5y_gib"): chain_scale.measure,
     ("clone_to_forecast_s",): chain.measure_clone,
     ("deploy_local_s", "deploy_unchanged_s"): deployment.measure,
     ("iam_calls_denied", "iam_actions_unused"): chain.measure_access,
