@@ -186,15 +186,16 @@ def test_the_load_of_each_day_is_found_again_from_its_weekly_mean():
 
 
 def test_more_load_never_lowers_a_load_average():
-    import pandas as pd
-
     from include.features.training import _weighted
 
-    load = pd.Series(np.random.default_rng(2).gamma(2, 30, 200))
+    load = np.random.default_rng(2).gamma(2, 30, 200)
     more = load.copy()
-    more.iloc[100] += 50
+    more[100] += 50
     for days in (7, 14, 28, 42):
-        assert (_weighted(more, days).dropna() >= _weighted(load, days).dropna() - 1e-9).all()
+        before, after = _weighted(load, days), _weighted(more, days)
+        known = ~np.isnan(before)
+        assert known.sum() > 150
+        assert (after[known] >= before[known] - 1e-9).all()
 
 
 def test_banister_uses_the_load_ahead_only_when_it_is_told(rows):

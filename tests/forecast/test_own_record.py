@@ -194,7 +194,7 @@ def due(losses, bucket):
         bucket=np.full(weeks, bucket),
         week=np.arange(weeks),
         changes=np.zeros((weeks, count)),
-        half_widths=np.zeros((weeks, count, len(LEVELS))),
+        bands={},
         unit=np.ones(weeks),
         losses=losses,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from include.features.schema import SCHEMA_VERSION
 from include.forecast import study as study_module
+from include.forecast.design import INPUTS
 from include.forecast.horizon import BUCKETS
 from include.forecast.methods import FORECASTER, METHODS, PERSISTENCE
 from include.forecast.population import CALIBRATED, UNLEARNT, Population, PopulationError, read_population
@@ -86,7 +87,7 @@ def test_without_rows_the_population_answers(rows):
 
 def panel(make_features, athletes):
     """Athletes who revert far more than those of the population, as one of them many times over."""
-    rows = make_rows(make_features(athletes=min(athletes, 6), days=500, reverting=0.8))
+    rows = make_rows(make_features(athletes=min(athletes, 6), days=500, reverting=0.8)).where(slice(None, None, 4))
     copies = [replace(rows, athlete=np.char.add(rows.athlete, f"-{copy}")) for copy in range(-(-athletes // 6))]
     together = concatenate(copies)
     return together.where(np.isin(together.athlete, np.unique(together.athlete)[:athletes]))
@@ -95,11 +96,15 @@ def panel(make_features, athletes):
 def distances(forecaster, own):
     """How far a forecaster is from the population, as a share of the way to one that knew no other athletes."""
 
+    own_mean = list(INPUTS).index("own_mean")
+
     def share(value, first, last):
         return float(np.abs(np.asarray(value) - first).sum() / np.abs(np.asarray(last) - first).sum())
 
     return {
-        "coefficients": share(forecaster.model.coefficients, SHIPPED.expected, own.model.coefficients),
+        "own_mean": share(
+            forecaster.model.coefficients[own_mean], SHIPPED.expected[own_mean], own.model.coefficients[own_mean]
+        ),
         "volatility": share(forecaster.pooling.usual, SHIPPED.usual_volatility, own.pooling.usual),
         "bands": share(
             forecaster.bands[PERSISTENCE].half_widths,
@@ -117,8 +122,7 @@ def test_the_population_is_nearly_all_for_one_athlete_and_fades_among_hundreds(m
         trained = train_forecaster(rows, 7, {}, SHIPPED, may_have_trees=False)
         found[athletes] = distances(trained, train_forecaster(rows, 7, {}, unlearnt, may_have_trees=False))
     assert all(share < 0.3 for share in found[1].values()), found
-    assert all(found[240][name] > 0.9 for name in ("volatility", "bands")), found
-    assert found[240]["coefficients"] > 0.35 > 5 * found[1]["coefficients"], found
+    assert all(share > 0.85 for share in found[240].values()), found
 
 
 def test_a_study_gives_the_same_bytes(rows, studied):
