@@ -99,19 +99,19 @@ def judge_bucket(result: BucketResult, own: Comparison, population: Population) 
 
 
 def evidence_sentence(name: str, own: Comparison, population: Population, belief: Belief) -> str:
-    """On which athletes the forecast of a range of days was measured, and what came out."""
+    """On which athletes the forecast of a range of days was measured, and how its CRPS compared with persistence's.
+
+    "Before" are those of the population, each left out of what was learnt; "here" those of this deployment's test fold.
+    """
     known, held = population.served[name], population.about.get("readings")
     parts = []
     if len(known.ratio):
         readings = f" ({held:,} readings)" if isinstance(held, int) else ""
         measured = _with_interval(believe(known, NO_COMPARISON, MARGIN))
-        parts.append(
-            f"On {_athletes(len(known.ratio))} that the project was built with{readings}, each forecast by what was "
-            f"learnt from the others, it was {measured} than persistence, by CRPS"
-        )
+        parts.append(f"On {_athletes(len(known.ratio))} before{readings}: {measured} than the last reading")
     if len(own.ratio):
-        parts.append(f"on {_athletes(len(own.ratio))} of this deployment it was {better(float(own.ratio.mean()))}")
-        parts.append(f"all together: {_with_interval(belief)}")
+        parts.append(f"on {_athletes(len(own.ratio))} here: {better(float(own.ratio.mean()))}")
+        parts.append(f"together: {_with_interval(belief)}")
     said = "; ".join(parts) or "Nobody's readings have tested this range of days yet"
     return f"{said[0].upper()}{said[1:]}."
 

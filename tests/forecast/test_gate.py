@@ -140,8 +140,8 @@ def test_a_leak_or_a_better_champion_fails_the_gate(against):
 def test_the_evidence_is_said_in_words():
     population = known(*[-0.1] * 8, about={"readings": 1713})
     first = judge_bucket(UNTESTED, NO_COMPARISON, population).sentence
-    assert first.startswith("On 8 athletes that the project was built with (1,713 readings)")
-    assert "each forecast by what was learnt from the others, it was 9 % better (95 % interval +" in first
+    assert first.startswith("On 8 athletes before (1,713 readings): ")
+    assert ": 9 % better (95 % interval +" in first
     assert "of this deployment" not in first
     assert first.endswith(".")
     own = comparison(0.05)
