@@ -142,14 +142,14 @@ def test_the_evidence_is_said_in_words():
     first = judge_bucket(UNTESTED, NO_COMPARISON, population).sentence
     assert first.startswith("On 8 athletes before (1,713 readings): ")
     assert ": 9 % better (95 % interval +" in first
-    assert "of this deployment" not in first
+    assert " here" not in first
     assert first.endswith(".")
     own = comparison(0.05)
     both = judge_bucket(bucket(), own, population).sentence
-    assert "on 1 athlete of this deployment it was 5 % worse" in both
-    assert "all together: 7 % better (95 % interval +" in both
+    assert "on 1 athlete here: 5 % worse" in both
+    assert "together: 7 % better (95 % interval +" in both
     alone = judge_bucket(bucket(), comparison(-0.1, -0.1), UNLEARNT).sentence
-    assert alone.startswith("On 2 athletes of this deployment it was 10 % better; all together:")
+    assert alone.startswith("On 2 athletes here: 10 % better; together:")
 
 
 def test_coverage_is_a_statement_about_athletes():

@@ -63,7 +63,7 @@ def test_a_page_shows_everything_and_loads_nothing(trained):
     assert all(f"{name} d" in page for name in BUCKETS)
     for bucket in found["buckets"]:
         assert bucket["served_by"] == COMBINED
-        assert "On 6 athletes of this deployment" in bucket["sentence"]
+        assert "On 6 athletes here" in bucket["sentence"]
         assert bucket["sentence"] in page
     assert report_plots(found) == pictures
 
