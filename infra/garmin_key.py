@@ -36,13 +36,19 @@ class KeyRefused(Exception):
     """The key was not stored; the message is one line that says what to do."""
 
 
-def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secretly: Ask = getpass.getpass) -> int:
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    ask: Ask = input,
+    ask_secretly: Ask = getpass.getpass,
+    manners: Manners | None = None,
+) -> int:
     """Ask for a key, try it and store it; 0, or 1 with one line that says what failed."""
     options = _parser().parse_args(arguments)
     logging.getLogger("garmin_personal_api").setLevel(logging.WARNING)
     try:
         endpoint_url = endpoint_of(options)
-        store_key(options.athlete, client_of("ssm", endpoint_url), ask, ask_secretly, options.days)
+        store_key(options.athlete, client_of("ssm", endpoint_url), ask, ask_secretly, options.days, manners)
         list_athlete(Athlete(options.athlete, "personalapi"), client_of("s3", endpoint_url))
     except (KeyRefused, SourceError, SettingsError, BotoCoreError, ClientError) as error:
         print(f"no key stored for {options.athlete}: {error}", file=sys.stderr)
@@ -53,7 +59,14 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
     return 0
 
 
-def store_key(athlete_id: str, ssm: "SSMClient", ask: Ask, ask_secretly: Ask, days: int | None = None) -> None:
+def store_key(
+    athlete_id: str,
+    ssm: "SSMClient",
+    ask: Ask,
+    ask_secretly: Ask,
+    days: int | None = None,
+    manners: Manners | None = None,
+) -> None:
     """Ask for an athlete's key without echo, try it at Garmin, and store it in place of what was stored.
 
     Args:
@@ -66,14 +79,13 @@ def store_key(athlete_id: str, ssm: "SSMClient", ask: Ask, ask_secretly: Ask, da
     store, name = TokenStore(ssm, settings().project), parameter_name(settings().project, athlete_id)
     check_access(store, athlete_id)
     print(f"Make a key at {KEY_PAGE} (Garmin Connect on the web: Settings, Personal API). It is shown once.")
+    ends_at = _end(ask, days, datetime.now(UTC))  # before the key, which nobody shall have to give twice
     key = ask_secretly(f"Key of {athlete_id} (not shown): ").strip()
     # A header cannot carry any other text, and the error about it would quote the key.
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise KeyRefused("that is no key: it is one word, copied from Garmin's page")
-    newest = _try(athlete_id, key)
-    now = datetime.now(UTC)
-    ends_at = _end(ask, days, now)
-    store.store(athlete_id, tokens_of_key(key, now, ends_at))
+    newest = _try(athlete_id, key, manners or Manners())
+    store.store(athlete_id, tokens_of_key(key, datetime.now(UTC), ends_at))
     print(f"Garmin takes the key ({newest}); stored as parameter {name}")
     if ends_at is None:
         print("when it ends is not known: Garmin sends a mail a week before")
@@ -81,10 +93,9 @@ def store_key(athlete_id: str, ssm: "SSMClient", ask: Ask, ask_secretly: Ask, da
         print(f"good until {ends_at:%Y-%m-%d}; runs warn from a week before")
 
 
-def _try(athlete_id: str, key: str) -> str:
+def _try(athlete_id: str, key: str, manners: Manners) -> str:
     """What the key reads, for people: the day of the newest activity."""
-    manners, session = Manners(), ReceivingSession()
-    status = 200
+    session, status = ReceivingSession(), 200
     try:
         bearer, _ = manners.ask(lambda: exchange(key, session))
     except StatusError as error:
@@ -121,7 +132,7 @@ def _newest_activity(page: bytes) -> str:
 
 
 def _end(ask: Ask, days: int | None, now: datetime) -> datetime | None:
-    """When the key ends: no answer of Garmin says it, so the one who made the key does."""
+    """When a key of so many days ends, made now: no answer of Garmin says it, so the one who made the key does."""
     if days is None:
         choices = ", ".join(map(str, KEY_LIFE_DAYS))
         answer = ask(f"Days that it lasts, as chosen there ({choices}; Enter: not known): ").strip()

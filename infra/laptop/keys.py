@@ -4,6 +4,7 @@ import getpass
 import sys
 from typing import TYPE_CHECKING
 
+from include.garmin.connect.manners import Manners
 from include.garmin.connect.tokens import TokenStore
 from include.garmin.document import SourceError
 from infra.garmin_key import KeyRefused, store_key
@@ -29,6 +30,7 @@ def require_key(
     ask: Ask = input,
     ask_secretly: Ask = getpass.getpass,
     has_terminal: bool | None = None,
+    manners: Manners | None = None,
 ) -> None:
     """Ask for the key of ATHLETE, try it and store it, unless some athlete has a key already.
 
@@ -40,7 +42,7 @@ def require_key(
     if not (sys.stdin.isatty() if has_terminal is None else has_terminal):
         raise LaptopError(NO_KEY)
     try:
-        store_key(ATHLETE, ssm, ask, ask_secretly)
+        store_key(ATHLETE, ssm, ask, ask_secretly, manners=manners)
     except (KeyRefused, SourceError) as error:
         raise LaptopError(f"no key stored for {ATHLETE}: {error}") from error
     except EOFError as error:

@@ -80,13 +80,13 @@ class PersonalFetch:
     def _whole_history(self, end: date) -> Iterator[RawDocument]:
         listed: list[dict[str, Any]] = []
         for page, items in self._pages(partial(questions.whole_history_page, end=end)):
-            days = [day for day in map(_day, items) if day is not None]
+            days = [day for day in map(_day, items) if day is not None and day <= end]
             yield RawDocument(page.kind, max(days, default=end), page.name, page.body)
             listed += items
         plausible = [day for day in map(_day, listed) if day is not None and FIRST_DAY <= day <= end]
         for first, last in months(min(plausible), end) if plausible else ():
             yield from self._ranges(first, last)
-            yield from self._files([item for item in listed if (day := _day(item)) and first <= day <= last])
+            yield from self._files([item for item in listed if (day := _day(item)) and first <= day <= last], set())
 
     def _ranges(self, start: date, end: date) -> Iterator[RawDocument]:
         for question in questions.ranges(start, end):
@@ -105,9 +105,10 @@ class PersonalFetch:
         if self._is_held(page_at(0)):
             return
         failed_before = len(self._failed)
+        days: set[date] = set()
         first_page = None
         for page, items in self._pages(page_at):
-            yield from self._files(items)
+            yield from self._files(items, days)
             if first_page is None:
                 first_page = page
             else:
@@ -131,12 +132,17 @@ class PersonalFetch:
             if len(items) < PAGE_ACTIVITIES:
                 return
 
-    def _files(self, items: Iterable[dict[str, Any]]) -> Iterator[RawDocument]:
-        """The session of each day's last run, where the table has no precise VO2max that agrees with the run's."""
-        last_runs: dict[date, _Run] = {}
-        for run in filter(None, map(_run, items)):  # newest first
-            last_runs.setdefault(run.day, run)
-        for run in last_runs.values():
+    def _files(self, items: Iterable[dict[str, Any]], days: set[date]) -> Iterator[RawDocument]:
+        """The session of each day's last run, where the table has no precise VO2max that agrees with the run's.
+
+        Args:
+            items: activities of the list, newest first.
+            days: those whose last run was on an earlier page; added to.
+        """
+        for run in filter(None, map(_run, items)):
+            if run.day in days:
+                continue
+            days.add(run.day)
             question = questions.original_file(run.activity_id, run.day)
             known = self.precise.running(run.day)
             if (known is not None and round(known) == run.vo2max) or self._is_held(question):
