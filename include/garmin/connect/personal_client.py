@@ -151,7 +151,9 @@ class PersonalConnection:
             status = 0
         if status in (400, 401):
             ended = tokens.good_until is not None and tokens.good_until <= self._now()
-            raise self._key_needed("no longer takes the key" if ended else "does not take the key (ended or revoked)")
+            raise self._key_needed(
+                "no longer takes the key" if ended else "does not take the key: it was revoked, or has ended"
+            )
         if status != 200:
             raise SourceError(why_not_exchanged(status, self._athlete_id))
         try:
@@ -169,15 +171,11 @@ class PersonalConnection:
             tokens = None
         if tokens is None or tokens.client != "personalapi" or not api_key(tokens):
             raise KeyNeeded(
-                f"no key of Garmin's Personal API for {self._athlete_id}: make one at {KEY_PAGE}, "
-                f"then run `{key_command(self._athlete_id)}`"
+                f"no key of Garmin's Personal API: run `{key_command(self._athlete_id)}` with one from {KEY_PAGE}"
             )
         self.key_ends_at = tokens.good_until
         return tokens
 
     def _key_needed(self, what: str) -> KeyNeeded:
-        end = f" that was to end on {self.key_ends_at:%Y-%m-%d}" if self.key_ends_at else ""
-        return KeyNeeded(
-            f"Garmin {what} of {self._athlete_id}{end}: make a new one at {KEY_PAGE}, "
-            f"then run `{key_command(self._athlete_id)}`"
-        )
+        end = f" (its end: {self.key_ends_at:%Y-%m-%d})" if self.key_ends_at else ""
+        return KeyNeeded(f"Garmin {what}{end}: run `{key_command(self._athlete_id)}` with a new key from {KEY_PAGE}")

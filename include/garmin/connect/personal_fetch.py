@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import count
@@ -27,7 +27,7 @@ FAILED_IN_A_ROW = 3
 FIRST_DAY = date(2000, 1, 1)
 """Watches with GPS are sold since 2003: an earlier date in a list is that of a clock that was never set."""
 INCOMPLETE = "-incomplete"
-"""Ends the name of a month's first page while a file of the month is missing, so that the next run asks again."""
+"""Ends the name of an answer while something that it leads to is missing, so that the next run asks again."""
 _NAMED_FAILURES = 5
 
 
@@ -92,12 +92,13 @@ class PersonalFetch:
         for question in questions.ranges(start, end):
             if self._is_held(question):
                 continue
-            document = self._ask(question)
+            document, failed_before = self._ask(question), len(self._failed)
             if document is None:
                 continue
-            yield document
-            if document.name.startswith("summaries-") and document.kind == "day":
+            if question.lists_heart_rate:
+                # Before the summaries: once these are held, nothing of the month is asked for again.
                 yield from self._asked(questions.heart_rate(day) for day in _without_resting_heart_rate(document.body))
+            yield self._named(document, failed_before)
 
     def _activities_of_month(self, first: date, last: date) -> Iterator[RawDocument]:
         """The files, then the pages that list them, the first page last: once it is held, all of the month are."""
@@ -114,8 +115,7 @@ class PersonalFetch:
             else:
                 yield page
         if first_page is not None:
-            suffix = INCOMPLETE if len(self._failed) > failed_before else ""
-            yield RawDocument(first_page.kind, first_page.last_day, first_page.name + suffix, first_page.body)
+            yield self._named(first_page, failed_before)
 
     def _pages(self, page_at: Callable[[int], PersonalQuestion]) -> Iterator[tuple[RawDocument, list[dict[str, Any]]]]:
         """The pages of a list and the activities on each; a page without an answer ends the list."""
@@ -150,6 +150,10 @@ class PersonalFetch:
             archive = self._ask(question, is_file=True)
             if archive is not None:
                 yield session_document(archive, run.activity_id)
+
+    def _named(self, document: RawDocument, failed_before: int) -> RawDocument:
+        """The document under another name where a question that it leads to has failed since."""
+        return replace(document, name=document.name + INCOMPLETE) if len(self._failed) > failed_before else document
 
     def _asked(self, asked: Iterable[PersonalQuestion]) -> Iterator[RawDocument]:
         answers = (self._ask(question) for question in asked if not self._is_held(question))

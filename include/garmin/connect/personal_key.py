@@ -79,8 +79,8 @@ def ends_soon(athlete_id: str, ends_at: datetime | None, now: datetime) -> str |
     if ends_at is None or ends_at - now > WARN_BEFORE:
         return None
     return (
-        f"the Garmin key of {athlete_id} ends on {ends_at:%Y-%m-%d}: make a new one at {KEY_PAGE}, "
-        f"then run `{key_command(athlete_id)}`"
+        f"the Garmin key of {athlete_id} ends on {ends_at:%Y-%m-%d}: run `{key_command(athlete_id)}` with a new one "
+        f"from {KEY_PAGE}"
     )
 
 

@@ -26,6 +26,8 @@ class PersonalQuestion:
     last_day: date
     name: str
     call: Call
+    lists_heart_rate: bool = False
+    """Whether the answer tells of which days the heart rate is to be asked for."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} of {self.last_day}"
@@ -34,7 +36,13 @@ class PersonalQuestion:
 def ranges(start: date, end: date) -> Iterator[PersonalQuestion]:
     """Day summaries, sleep, nightly HRV and weight of a calendar month or less."""
     span = f"{start}-to-{end}"
-    yield PersonalQuestion("day", end, f"summaries-{span}", lambda client: client.get_daily_summaries(start, end))
+    yield PersonalQuestion(
+        "day",
+        end,
+        f"summaries-{span}",
+        lambda client: client.get_daily_summaries(start, end),
+        lists_heart_rate=True,
+    )
     yield PersonalQuestion(
         "sleep", end, f"summaries-{span}", lambda client: client.get_daily_sleep_summaries(start, end)
     )

@@ -4,18 +4,24 @@ It knows no maxmet ranges, training status or readiness. Precise VO2max comes fr
 runs, and these are asked for only where a day has no precise value yet.
 """
 
-from collections.abc import Iterator
-from datetime import date
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
+from include.garmin.connect.lease import utc_now
+from include.garmin.connect.manners import Manners
 from include.garmin.connect.personal_client import PersonalConnection
 from include.garmin.connect.personal_fetch import PersonalFetch
 from include.garmin.connect.personal_key import ends_soon
 from include.garmin.connect.precise_days import PreciseDays
 from include.garmin.connect.token_source import TokenSource
-from include.garmin.connect.tokens import require_athlete_id
+from include.garmin.connect.tokens import TokenStore, require_athlete_id
 from include.garmin.document import Held, RawDocument, SourceError, nothing_held
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 class PersonalApiSource(TokenSource):
@@ -27,9 +33,19 @@ class PersonalApiSource(TokenSource):
 
     client = "personalapi"
 
-    def __init__(self, *place: Any, **how: Any) -> None:
-        """As `TokenSource`."""
-        super().__init__(*place, **how)
+    def __init__(
+        self,
+        store: TokenStore,
+        s3: "S3Client",
+        bucket: str,
+        today: date,
+        manners: Manners | None = None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """As `TokenSource`; `bucket` also has the tables that tell which days are precise already."""
+        super().__init__(store, s3, bucket, today, manners, now=now, sleep=sleep)
         self._connections: dict[str, PersonalConnection] = {}
 
     def fetch(

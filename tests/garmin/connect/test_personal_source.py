@@ -17,6 +17,7 @@ from include.garmin.connect.tokens import Tokens, TokenStore
 from include.garmin.fetching import fetch_athlete
 from include.garmin.holdings import list_keys
 from include.garmin.raw import read_raw
+from include.ingest.report import Report
 from tests.garmin.connect.fake_garmin import Fault
 from tests.garmin.connect.fake_personal_api import FakePersonalApi, PersonalAccount
 from tests.garmin.connect.fake_personal_api.account import run, zipped
@@ -298,6 +299,29 @@ def test_a_question_that_garmin_never_answers_costs_no_other(
         ("activity", END, "502-fit"),
         ("activity_list", END, f"{SPAN}-from-0-by-45"),
     ]
+
+
+def test_a_day_whose_heart_rate_got_no_answer_is_asked_again(
+    source: PersonalApiSource, fake: FakePersonalApi, account: PersonalAccount
+) -> None:
+    account.summaries["2026-02-02"]["heartRate"]["restingValue"] = None
+    fake.faults.append(Fault.status("/dailyHeartRate", 500, times=3))
+    came, _ = _until_it_raises(source.fetch("ann", START, END), SourceError)
+    assert ("day", END, f"summaries-{SPAN}-incomplete") in _slots(came)
+    later = _slots(list(source.fetch("ann", START, END, _holding(came))))
+    assert later == [("day", date(2026, 2, 2), "heart-rate"), ("day", END, f"summaries-{SPAN}")]
+
+
+@pytest.mark.parametrize("athlete_id", ["ann", "a" * 64])
+def test_the_command_is_within_what_airflow_keeps_of_a_failure(
+    s3: Any, bucket: str, store: TokenStore, fake: FakePersonalApi, manners: Manners, athlete_id: str
+) -> None:
+    store.store(athlete_id, tokens_of_key("revoked", NOW, NOW + timedelta(days=90)))
+    source = _source(s3, bucket, store, manners)
+    report = Report()
+    report.for_each([athlete_id], "fetch", lambda name: list(source.fetch(name, START, END)))
+    assert f"`make garmin-key ATHLETE={athlete_id}`" in report.failures[0].reason
+    assert report.failures[0].reason.startswith("KeyNeeded: ")
 
 
 def test_a_service_out_of_order_is_left_alone(source: PersonalApiSource, fake: FakePersonalApi) -> None:
