@@ -78,7 +78,7 @@ def store_key(
     """
     store, name = TokenStore(ssm, settings().project), parameter_name(settings().project, athlete_id)
     check_access(store, athlete_id)
-    print(f"Make a key at {KEY_PAGE} (Garmin Connect on the web: Settings, Personal API). It is shown once.")
+    print(f"Make a key at {KEY_PAGE} (in a browser, signed in to Garmin Connect). It is shown once.")
     ends_at = _end(ask, days, datetime.now(UTC))  # before the key, which nobody shall have to give twice
     key = ask_secretly(f"Key of {athlete_id} (not shown): ").strip()
     # A header cannot carry any other text, and the error about it would quote the key.
