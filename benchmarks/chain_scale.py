@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -67,33 +68,76 @@ def _kind(command: list[str]) -> str:
 
 
 def measure(work: Path, source: str = SOURCE) -> list[Result]:
-    """`make e2e` for 300 athletes × 5 years; beside it, what putting their rows one by one would take by itself."""
+    """`make e2e` for 300 athletes × 5 years, from the command until all forecasts are printed, and the deletion after.
+
+    Beside it, what putting the rows one by one would take by itself.
+    """
     environment = {**os.environ, "TMPDIR": str(work)}
     command = [sys.executable, "-m", "infra.laptop", "e2e", "--source", source]
     memory, ended = Memory(), threading.Event()
-    started = time.perf_counter()
-    log = work / "chain-scale.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
-        sampler = threading.Thread(target=_sample, args=(psutil.Process(process.pid), memory, ended), daemon=True)
-        sampler.start()
-        try:
-            code = process.wait(LIMIT_S)
-        finally:
-            ended.set()
-            process.terminate()
-            sampler.join()
-    seconds = time.perf_counter() - started
-    if code != 0:
+    started, log = time.perf_counter(), work / "chain-scale.log"
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    sampler = threading.Thread(target=_sample, args=(psutil.Process(process.pid), memory, ended), daemon=True)
+    deadline = threading.Timer(LIMIT_S, process.terminate)
+    sampler.start()
+    deadline.start()
+    try:
+        times = read_times(_lines(process, log), lambda: time.perf_counter() - started)
+        code = process.wait()
+    finally:
+        deadline.cancel()
+        ended.set()
+        process.terminate()
+        sampler.join()
+    if code != 0 or times is None:
         raise RuntimeError(f"make e2e failed; its output is in {log}")
     athletes, years = (int(text) for text in re.findall(r"\d+", source)[:2])
     rows, put_ms = athletes * years * 365, _single_put_ms(work)
     versus = f"{rows * put_ms / 1000:.0f} s: {rows} rows put one by one alone ({put_ms:.2f} ms each, measured)"
     name = f"chain_{athletes}x{years}y"
     return [
-        Result(f"{name}_s", seconds, "s", 420.0, f"{versus}; {_stages(log.read_text())}"),
+        Result(f"{name}_s", times.chain_s, "s", 420.0, f"{versus}; {_stages(log.read_text())}"),
+        Result(f"{name}_delete_s", times.deletion_s, "s", None, "the whole deployment with its data, after the chain"),
         Result(f"{name}_gib", memory.peak_mib / 1024, "GiB", 4.0, f"at the peak: {memory}"),
     ]
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds from the command until all forecasts were printed, and those that the deletion then took."""
+
+    chain_s: float
+    deletion_s: float
+
+
+def read_times(lines: Iterable[str], clock: Callable[[], float]) -> Times | None:
+    """Read what `make e2e` says as it says it; None where it ended before the deletion was done.
+
+    The deletion begins right after the last forecast is printed.
+
+    Args:
+        clock: seconds since the command was started.
+    """
+    chain_s = None
+    for line in lines:
+        if chain_s is None and re.fullmatch(r"\s*[\d.]+ s  deletion …\n?", line):
+            chain_s = clock()
+        if chain_s is not None and (done := re.search(r"deletion: done after ([\d.]+) s", line)):
+            deletion_s = float(done[1])
+            for _ in lines:  # all that is said later is for the log
+                pass
+            return Times(chain_s, deletion_s)
+    return None
+
+
+def _lines(process: subprocess.Popen[bytes], log: Path) -> Iterator[str]:
+    """The output of a process, line by line, kept in the log as well."""
+    assert process.stdout is not None
+    with log.open("wb") as out:
+        for line in process.stdout:
+            out.write(line)
+            out.flush()
+            yield line.decode(errors="replace")
 
 
 def _sample(root: psutil.Process, memory: Memory, ended: threading.Event) -> None:

@@ -66,7 +66,7 @@ def build_release(root: Path = ROOT) -> Release:
     Raises:
         FileNotFoundError: a file that a release must hold is missing.
     """
-    jobs = _tree(root, (f"include/{package}" for package in JOB_PACKAGES), suffixes=(".py", ".json"))
+    jobs = _tree(root, (f"include/{package}" for package in JOB_PACKAGES), suffixes=(".py", "/population.json"))
     jobs["include/__init__.py"] = (root / "include/__init__.py").read_bytes()
     files = {f"jobs/{name}": body for name, body in jobs.items()}
     files |= {f"stacks/{name}.yaml": stack_template(name, root).encode() for name in STACKS}

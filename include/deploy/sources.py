@@ -4,9 +4,9 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-PACKED_SUFFIXES = frozenset({".css", ".html", ".js", ".json", ".py", ".txt", ".yaml"})
+PACKED_SUFFIXES = frozenset({".css", ".html", ".js", ".py", ".txt", ".yaml"})
 """Kinds of files that the packages need; data, keys and leftovers of tools are of other kinds."""
-PACKED_NAMES = frozenset({".airflowignore"})
+PACKED_NAMES = frozenset({".airflowignore", "population.json"})
 
 
 def source_files(root: Path, folders: Iterable[str]) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ SPELT_ALIKE = ("Ref", "Condition")
 
 def template_document(text: str) -> dict[str, Any]:
     """A template with its functions in their long form (`!Sub x` as `{"Fn::Sub": "x"}`)."""
-    document: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - made from SafeLoader
+    document: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - made from CSafeLoader
     return document
 
 
@@ -31,11 +31,11 @@ def request_body(text: str) -> str:
     return compact
 
 
-class _TemplateLoader(yaml.SafeLoader):
+class _TemplateLoader(yaml.CSafeLoader):
     """Reads CloudFormation's short forms; what looks like a day stays text, as CloudFormation has no dates."""
 
 
-def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Any:
+def _function(loader: yaml.CSafeLoader, name: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
         if name == "GetAtt":
@@ -48,7 +48,7 @@ def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> Any:
     return {name if name in SPELT_ALIKE else f"Fn::{name}": value}
 
 
-def _text(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+def _text(loader: yaml.CSafeLoader, node: yaml.Node) -> Any:
     assert isinstance(node, yaml.ScalarNode)
     return loader.construct_scalar(node)
 

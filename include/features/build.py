@@ -87,7 +87,9 @@ def _by_athlete(tables: Tables) -> Iterator[tuple[str, pd.DataFrame, pd.DataFram
 
 def _positions(frame: pd.DataFrame) -> dict[str, npt.NDArray[np.int64]]:
     """Positions of the rows of each athlete."""
-    codes, athletes = pd.factorize(frame[RECORD_ID].astype(str).to_numpy())
+    codes, athletes = pd.factorize(frame[RECORD_ID].to_numpy())
+    if len({str(name) for name in athletes}) < len(athletes) or codes.min(initial=0) < 0:  # 7 and "7", or none at all
+        codes, athletes = pd.factorize(frame[RECORD_ID].astype(str).to_numpy())
     order = np.argsort(codes, kind="stable")
     parts = np.split(order, np.searchsorted(codes[order], np.arange(1, len(athletes))))
     return dict(zip((str(name) for name in athletes), parts, strict=False))
@@ -150,13 +152,15 @@ def _body_features(body: _Body, first_day: int, last_day: int) -> dict[str, Floa
     earlier = body.day[body.day < first_day]
     calendar = np.concatenate([earlier, np.arange(first_day, last_day + 1)])
     position = np.searchsorted(calendar, body.day)
+    measured = {"resting_hr": body.resting_hr_bpm, "hrv": body.hrv_ms}
+    scattered = {name: _scattered(values, position, len(calendar)) for name, values in measured.items()}
+    by_day = pd.DataFrame(scattered, index=to_index(calendar))
+    weeks = by_day.rolling("7D", min_periods=3).mean().to_numpy()[len(earlier) :]
+    usual = by_day.rolling("60D", min_periods=14).mean().to_numpy()[len(earlier) :]
     columns = {}
-    for name, values in (("resting_hr", body.resting_hr_bpm), ("hrv", body.hrv_ms)):
-        by_day = pd.Series(_scattered(values, position, len(calendar)), index=to_index(calendar))
-        week = by_day.rolling("7D", min_periods=3).mean().to_numpy()
-        usual = by_day.rolling("60D", min_periods=14).mean().to_numpy()
-        columns[f"{name}_7d"] = week[len(earlier) :]
-        columns[f"{name}_7d_vs_60d"] = (week - usual)[len(earlier) :]
+    for number, name in enumerate(measured):
+        columns[f"{name}_7d"] = weeks[:, number]
+        columns[f"{name}_7d_vs_60d"] = weeks[:, number] - usual[:, number]
     weight = _scattered(body.weight_kg, position, len(calendar))[len(earlier) :]
     columns["weight_kg"] = held(weight, _WEIGHT_VALID_DAYS)
     return columns

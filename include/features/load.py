@@ -89,6 +89,8 @@ def activity_loads(activities: pd.DataFrame, resting_day: Days, resting_hr_bpm: 
 
 def _is_parent(activities: pd.DataFrame) -> Flags:
     parents = set(activities["parent_id"].dropna().astype(str)) - {""}
+    if not parents:  # as with nearly every athlete
+        return np.zeros(len(activities), dtype=bool)
     return activities["activity_id"].astype(str).isin(parents).to_numpy()
 
 

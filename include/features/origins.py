@@ -5,12 +5,14 @@ the readings that followed.
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from include.features.schema import EVENT_TIME, NAMES, RECORD_ID, SCHEMA_VERSION, SPORT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ORIGIN_AGES_DAYS = (0, 7, 14, 21)
 """Days since the last reading on which a forecast counts: users ask on quiet days too, not only after a reading."""
@@ -18,7 +20,7 @@ DECIMALS = 6
 """The features' own noise is far greater, and a document of many years stays half as long."""
 
 
-def origins_document(rows: pd.DataFrame) -> dict[str, Any]:
+def origins_document(rows: "pd.DataFrame") -> dict[str, Any]:
     """The days of one athlete's feature rows that forecasts are counted from, as JSON values.
 
     They are the days with a reading that is ORIGIN_AGES_DAYS old, ascending, each with the sport of its reading; each

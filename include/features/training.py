@@ -23,19 +23,20 @@ def load_averages(loads: Loads, first_day: int, known: Flags) -> dict[str, Float
     by_source = _daily_sums(
         loads.load, (loads.day - first_day) * len(SOURCES) + loads.source, len(known) * len(SOURCES)
     )
-    daily = pd.DataFrame(by_source.reshape(len(known), len(SOURCES))[known], columns=list(SOURCES))
-    total = daily["measured"] + daily["trimp"] + daily["duration"]
+    daily = by_source.reshape(len(known), len(SOURCES))[known]
+    measured, trimp, duration = daily.T
+    total = measured + trimp + duration
     averages = {f"load_{days}d": _weighted(total, days) for days in LOAD_TIME_CONSTANTS_DAYS}
     slow = averages["load_42d"]
     averages["load_balance"] = slow - averages["load_7d"]
-    averages["load_ramp_7d"] = slow - slow.shift(7)
-    averages["load_mean"] = total.expanding(FIRST_LOAD_DAYS).mean()
-    positive = slow.where(slow > 0)
-    for source in ("measured", "trimp"):
-        averages[f"load_{source}_share"] = (_weighted(daily[source], 42) / positive).clip(0.0, 1.0)
+    averages["load_ramp_7d"] = slow - _days_before(slow, 7)
+    averages["load_mean"] = pd.Series(total).expanding(FIRST_LOAD_DAYS).mean().to_numpy()
+    positive = np.where(slow > 0, slow, np.nan)
+    for source, load in (("measured", measured), ("trimp", trimp)):
+        averages[f"load_{source}_share"] = (_weighted(load, 42) / positive).clip(0.0, 1.0)
     columns = {name: np.full(len(known), np.nan) for name in averages}
     for name, values in averages.items():
-        columns[name][known] = values.to_numpy()
+        columns[name][known] = values
     return columns
 
 
@@ -68,10 +69,15 @@ def recency(loads: Loads, sport: npt.NDArray[np.str_], first_day: int, complete:
     return {name: np.where(complete, values, np.nan) for name, values in columns.items()}
 
 
-def _weighted(load: pd.Series, time_constant_days: int) -> pd.Series:
+def _weighted(load: Floats, time_constant_days: int) -> Floats:
     alpha = 1.0 - np.exp(-1.0 / time_constant_days)
-    weighted: pd.Series = load.ewm(alpha=alpha, adjust=True, min_periods=FIRST_LOAD_DAYS).mean()
+    weighted: Floats = pd.Series(load).ewm(alpha=alpha, adjust=True, min_periods=FIRST_LOAD_DAYS).mean().to_numpy()
     return weighted
+
+
+def _days_before(values: Floats, days: int) -> Floats:
+    """The value of so many days before each; NaN for the first ones."""
+    return np.concatenate([np.full(min(days, len(values)), np.nan), values[:-days]])
 
 
 def _daily_sums(values: Floats, position: Days, count: int) -> Floats:

@@ -26,6 +26,8 @@ USUAL_WINDOW_VARIANCE = 0.3
 WORTH_WINDOWS = 4.0
 MOST_RATIO = 0.4
 """An athlete counts as no more than half better or worse: one impossible history must not decide for others."""
+FEWEST_TO_HOLD = 5
+"""Athletes of a deployment from which on the best and the worst are held to the others."""
 MEAN_SPREAD = 0.15
 """Of a population's mean log ratio about 0, before any evidence."""
 DEPLOYMENT_SPREAD = 0.01
@@ -111,7 +113,11 @@ class Belief:
 
 
 def believe(population: Comparison, own: Comparison, margin: float) -> Belief:
-    """The posterior of a deployment, the spread between athletes integrated over; `margin` is a share, 0.05 for 5 %."""
+    """The posterior of a deployment, the spread between athletes integrated over; `margin` is a share, 0.05 for 5 %.
+
+    Among FEWEST_TO_HOLD athletes or more of the deployment the best and the worst count as the next to them do.
+    """
+    own = _without_extremes(own)
     beliefs = [_believe_with(between, population, own, math.log(1.0 + margin)) for between in _BETWEEN]
     log_weight = np.array([belief[0] for belief in beliefs]) - 0.5 * (_BETWEEN / _BETWEEN_SPREAD) ** 2
     weight = np.exp(log_weight - log_weight.max())
@@ -121,6 +127,14 @@ def believe(population: Comparison, own: Comparison, margin: float) -> Belief:
     deviation = math.sqrt(float(weight @ (deviations**2 + (means - mean) ** 2)))
     no_better = float(weight @ np.array([_NORMAL.cdf(m / d) for m, d in zip(means, deviations, strict=True)]))
     return Belief(mean, mean - 1.96 * deviation, mean + 1.96 * deviation, no_better, float(weight @ worse))
+
+
+def _without_extremes(own: Comparison) -> Comparison:
+    """One impossible history must not decide for others, and a plain mean of a few athletes would let it."""
+    if len(own.ratio) < FEWEST_TO_HOLD:
+        return own
+    order = np.sort(own.ratio)
+    return Comparison(np.clip(own.ratio, order[1], order[-2]), own.error, own.windows)
 
 
 def _believe_with(between: float, population: Comparison, own: Comparison, limit: float) -> tuple[float, ...]:

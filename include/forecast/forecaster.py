@@ -15,7 +15,7 @@ from include.forecast.design import INPUTS
 from include.forecast.distribution import LEVELS, Predictive
 from include.forecast.horizon import BUCKETS, LAST_DAYS, Array, bucket_index, growth
 from include.forecast.intervals import Bands
-from include.forecast.methods import BANDS_OF, FORECASTER, METHODS, PERSISTENCE
+from include.forecast.methods import FORECASTER, METHODS, PERSISTENCE
 from include.forecast.model import ChangeModel
 from include.forecast.own_record import ANSWERS, COMBINED, Records
 from include.forecast.population import CALIBRATED, PLANNED
@@ -118,11 +118,7 @@ class Forecaster:
 
     def mixed_half_width(self, weights: Array, features: Array, horizon_days: Array) -> Array:
         """Half widths of the mixture of quantiles, by the weights of each row (a column per method)."""
-        total = np.zeros((len(horizon_days), len(LEVELS)))
-        for kind in self.calibrated:
-            share = weights[:, [METHODS.index(name) for name in METHODS if BANDS_OF[name] == kind]].sum(axis=1)
-            total += share[:, None] * self.half_width(kind, features, horizon_days)
-        return total
+        return methods.mixed(weights, {kind: self.half_width(kind, features, horizon_days) for kind in self.calibrated})
 
     def save(self, directory: Path) -> None:
         """Write `forecaster.json` (core, bands, scale) and `xgboost-model` (UBJSON; without trees where none pay)."""

@@ -26,10 +26,12 @@ MARGIN = 0.05
 """An athlete is served much worse by a forecast whose CRPS is by so much above that of persistence."""
 MOST_MUCH_WORSE = 0.10
 """Probability that an athlete is."""
-MOST_NO_BETTER = 0.035
+MOST_NO_BETTER = 0.03
 """Probability that the forecast is no better on the average of athletes: with it a forecaster that is no better is
-approved in less than 5 % of simulated deployments of 1 to 100 athletes (tests/forecast/test_gate.py)."""
+approved in less than 5 % of simulated deployments of 1 to 100 athletes (tests/forecast/test_gate_rates.py)."""
 CHAMPION_MARGIN = 0.01
+MOST_NO_WORSE = 0.05
+"""Probability that a candidate is no worse than what serves now, where it is held to be worse."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def evidence_sentence(name: str, own: Comparison, population: Population, belief
     if len(own.ratio):
         parts.append(f"on {_athletes(len(own.ratio))} of this deployment it was {better(float(own.ratio.mean()))}")
         parts.append(f"all together: {_with_interval(belief)}")
-    return "; ".join(parts) + "." if parts else "Nobody's readings have tested this range of days yet."
+    said = "; ".join(parts) or "Nobody's readings have tested this range of days yet"
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _with_interval(belief: Belief) -> str:
@@ -198,6 +201,6 @@ def worse_than_champion(candidate: Array, champion: Array, rows: Rows) -> list[s
         if not len(comparison.ratio):
             continue
         belief = believe(NO_COMPARISON, comparison, MARGIN)
-        if belief.no_better <= MOST_NO_BETTER and -belief.mean > CHAMPION_MARGIN:
+        if belief.no_better <= MOST_NO_WORSE and -belief.mean > CHAMPION_MARGIN:
             found.append(f"{name} d: CRPS {np.expm1(-belief.mean):.1%} worse than what serves now, beyond noise")
     return found

@@ -1,6 +1,6 @@
 """The methods that a forecast is combined from: what each expects of a row, and how surely."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,21 @@ def damped_drift(features: Array, horizon_days: Array) -> Array:
     days: Array = DAMPING * (1.0 - DAMPING**horizon_days) / (1.0 - DAMPING)
     change: Array = drift * days
     return change
+
+
+def mixed(weights: Array, bands: Mapping[str, Array]) -> Array:
+    """Half widths of the mixture of quantiles: the mean of the methods' by the weights of each row.
+
+    Args:
+        weights: a column per method of METHODS.
+        bands: half widths by what is calibrated (BANDS_OF), a row per row of weights.
+    """
+    shares = {
+        kind: weights[:, [METHODS.index(name) for name in METHODS if BANDS_OF[name] == kind]].sum(axis=1)
+        for kind in bands
+    }
+    total: Array = sum((share[:, None] * bands[kind] for kind, share in shares.items()), np.zeros(()))
+    return total
 
 
 def changes(forecaster: "Forecaster", features: Array, horizon_days: Array) -> Array:

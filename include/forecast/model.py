@@ -1,9 +1,10 @@
 """The forecaster's mean: a linear core, trees on top where they pay."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from include.forecast import trees
 from include.forecast.design import INPUTS, design_matrix
@@ -64,13 +65,13 @@ class Prior:
 def solve_for(rows: Rows, inputs: Array, target: Array, weight: Array, prior: Prior, mask: Mask | None = None) -> Array:
     """Coefficients from the rows of a mask, held to the prior as far as they are little evidence."""
     known = slice(None) if mask is None else mask
-    ridge = ridge_of(rows.where(known), prior)
+    ridge = ridge_of(rows.athlete[known], rows.origin_day[known], prior)
     return solve(inputs[known], target[known], weight[known], ridge, prior.expected)
 
 
-def ridge_of(rows: Rows, prior: Prior) -> Array:
-    """How firmly the coefficients that these rows give are held to the prior."""
-    windows = windows_by_athlete(rows.athlete, rows.origin_day)
+def ridge_of(athlete: npt.NDArray[Any], origin_day: npt.NDArray[np.datetime64], prior: Prior) -> Array:
+    """How firmly the coefficients that rows of these athletes and days give are held to the prior."""
+    windows = windows_by_athlete(athlete, origin_day)
     return penalty(float(windows.sum()), len(windows), prior.spread, prior.differs)
 
 

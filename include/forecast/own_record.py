@@ -5,9 +5,10 @@ their reading has come. Once a week, by range of days:
 
 * **Weights** by fixed share (Herbster and Warmuth 1998): w ← (1 - SHARE) × w × exp(-RATE × loss) / Σ + SHARE × start.
   The loss of a method is its mean CRPS of the readings of that week, in units of the athlete's own scale, at most
-  MOST_LOSS. Mixing quantiles is convex in the CRPS, so over any stretch of T weeks in a row the mixture loses at most
-  (ln(1 / (SHARE × start_k)) - T × ln(1 - SHARE)) / RATE + T × RATE × MOST_LOSS² / 8 more than method k, whichever that
-  is (Cesa-Bianchi et al. 2012, adaptive regret of fixed share).
+  MOST_LOSS. Over any stretch of T weeks in a row the weighted mean of losses is at most
+  (ln((RATE × MOST_LOSS + SHARE) / (SHARE × start_k)) - T × ln(1 - SHARE)) / RATE + T × RATE × MOST_LOSS² / 8 more than
+  that of method k, whichever that is (Cesa-Bianchi et al. 2012, adaptive regret of fixed share), and so is the CRPS of
+  the mixture, in which it is convex, but for rounding to whole numbers and losses beyond MOST_LOSS.
 * **Bands** by adaptive conformal inference (Gibbs and Candès 2021), on the logarithm of their width: wider after
   misses, narrower after none, so that over T windows the share of misses differs from 10 % by no more than
   (ln(MOST_WIDE / LEAST_WIDE) + step) / (step × T), as long as the limits are not met.
@@ -95,7 +96,8 @@ class Records:
         """The record that `to_json` wrote.
 
         Raises:
-            ValueError: a bucket or method is missing, weights that are no shares, or bands beyond their limits.
+            ValueError: a bucket or method is missing, weights that are no shares, bands beyond their limits, or windows
+                and gain that are no amounts.
         """
         try:
             tables = [document[name] for name in BUCKETS]
@@ -109,6 +111,8 @@ class Records:
             raise ValueError("no record of forecasts: the weights of a range must be shares that sum to 1")
         if not np.all((scales >= LEAST_WIDE - 1e-6) & (scales <= MOST_WIDE + 1e-6)):
             raise ValueError(f"no record of forecasts: band_scale must lie between {LEAST_WIDE} and {MOST_WIDE}")
+        if not (np.all(np.isfinite(windows) & (windows >= 0)) and np.all(np.isfinite(gains))):
+            raise ValueError("no record of forecasts: windows must be 0 or more, and gain a number")
         return Records(weights[None], scales[None], windows[None], gains[None])
 
 
@@ -144,11 +148,11 @@ def follow(rows: Rows, forecaster: "Forecaster", days: Days) -> Records:
     moments, weights = _follow_weights(due, start)
     of_row = weights[np.searchsorted(moments, origin, side="right"), due.bucket]
     combined = np.sum(of_row * due.changes, axis=1)
-    half_width = np.sum(of_row[:, :, None] * due.half_widths, axis=1)
+    half_width = methods.mixed(of_row, due.bands)
     errors = np.column_stack([np.abs(rows.change - combined), np.abs(rows.change)])
-    reach = np.column_stack([half_width[:, _BAND_90], due.half_widths[:, METHODS.index(PERSISTENCE), _BAND_90]])
+    reach = np.column_stack([half_width[:, _BAND_90], due.bands[PERSISTENCE][:, _BAND_90]])
     at, scales = _follow_scales(due, origin, errors, reach)
-    score = crps(Predictive(combined, half_width, rows.is_whole), rows.change) / due.unit
+    score = np.minimum(crps(Predictive(combined, half_width, rows.is_whole), rows.change) / due.unit, MOST_LOSS)
     windows, gains = _evidence(due, score, due.losses[:, METHODS.index(PERSISTENCE)], days)
     return Records(
         weights[np.searchsorted(moments, days, side="right")],
@@ -172,12 +176,18 @@ def follow_all(asked: Rows, history: Rows, forecaster: "Forecaster") -> Records:
 
 @dataclass(frozen=True)
 class _Due:
-    """What each method expected of each row, and what it lost; `seen` is the day from which that counts."""
+    """What each method expected of each row, and what it lost.
+
+    Attributes:
+        week: of the target, since 1970-01-01.
+        bands: half widths, by what is calibrated.
+        unit: the athlete's scale (ml/kg/min), in which `losses` are.
+    """
 
     bucket: npt.NDArray[np.intp]
     week: Days
     changes: Array
-    half_widths: Array
+    bands: Mapping[str, Array]
     unit: Array
     losses: Array
 
@@ -185,16 +195,15 @@ class _Due:
     def of(rows: Rows, forecaster: "Forecaster") -> "_Due":
         changes = methods.changes(forecaster, rows.features, rows.horizon_days)
         bands = {name: forecaster.half_width(name, rows.features, rows.horizon_days) for name in forecaster.calibrated}
-        half_widths = np.stack([bands[methods.BANDS_OF[name]] for name in METHODS], axis=1)
         unit = forecaster.row_scale(rows)
         losses = np.column_stack(
             [
-                crps(Predictive(changes[:, index], half_widths[:, index], rows.is_whole), rows.change) / unit
-                for index in range(len(METHODS))
+                crps(Predictive(change, bands[methods.BANDS_OF[name]], rows.is_whole), rows.change) / unit
+                for name, change in zip(METHODS, changes.T, strict=True)
             ]
         )
         week = rows.target_day.astype("datetime64[D]").astype(np.int64) // WEEK_DAYS
-        return _Due(bucket_index(rows.horizon_days), week, changes, half_widths, unit, np.minimum(losses, MOST_LOSS))
+        return _Due(bucket_index(rows.horizon_days), week, changes, bands, unit, np.minimum(losses, MOST_LOSS))
 
     def weeks(self) -> tuple[Days, npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.int64]]:
         """Rows by week and bucket: the day each such event is known from, its bucket, rows in order, and starts."""

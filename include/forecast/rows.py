@@ -25,7 +25,7 @@ class Rows:
         change: target reading - last reading known at the origin (ml/kg/min).
         load_ahead: mean training load a day from the day after the origin to the target, NaN where it is not known.
             It lies in the future: only what-if and the scenario of a known load may look at it.
-        level_gap: filtered level (targets.LEVEL_RATIO) - last reading, for the baseline of a local level.
+        level_gap: filtered level (series.LEVEL_RATIO) - last reading, for the baseline of a local level.
     """
 
     athlete: npt.NDArray[Any]

@@ -62,7 +62,7 @@ def study(rows: Rows, seed: int, about: Mapping[str, Any]) -> Population:
     return Population(
         athletes=float(weight.sum()),
         expected=forecaster.model.coefficients,
-        spread=left_spread(inputs, weight, ridge_of(rows, prior), prior.spread),
+        spread=left_spread(inputs, weight, ridge_of(rows.athlete, rows.origin_day, prior), prior.spread),
         differs=_differences(rows, inputs, forecaster),
         usual_volatility=forecaster.pooling.usual,
         bands=forecaster.bands,

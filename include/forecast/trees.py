@@ -127,8 +127,14 @@ def ahead_in_time(rows: Rows, volatility: Array, core: Array, problem: Problem, 
 
 
 def gain(rows: Rows, core: Array, both: Array, problem: Problem, judged: Mask, seed: int) -> tuple[float, float]:
-    """Share of the core's squared error that trees take away, athletes counting the same, and its 95 % lower bound."""
+    """Share of the core's squared error that trees take away, athletes counting the same, and its 95 % lower bound.
+
+    The athletes who gain the most and the least are left out: one impossible history must not decide for others.
+    """
     before, after = (by_athlete((problem.target - one)[judged] ** 2, rows.athlete[judged]) for one in (core, both))
+    if len(before) >= FEWEST_ATHLETES:
+        middle = np.argsort(after - before, kind="stable")[1:-1]
+        before, after = before[middle], after[middle]
     shares = resample(len(before), seed)
     low = float(np.quantile(1.0 - (shares @ after) / (shares @ before), 0.025))
     return float(1.0 - after.mean() / before.mean()), low

@@ -13,6 +13,8 @@ USUAL_VOLATILITY = 1.3
 PRIOR_PAIRS = 8.0
 ROUNDING_FLOOR = 0.41
 """ml/kg/min: the difference of two whole-number readings has this error by rounding alone (√(2/12))."""
+MOST_TIMES_USUAL = 3.0
+"""An athlete's own volatility counts as no more times the usual one: one impossible history must not widen others."""
 DEVIATION_OF_MEAN_ABSOLUTE = 1.2533
 """√(π/2): the standard deviation of a normal change with mean absolute 1. A first reading that is far off (a new watch
 still learning its wearer) moves the mean absolute change far less than the root mean square."""
@@ -50,5 +52,6 @@ def fit_pooling(mean_absolute: Array, weight: Array, usual: float = USUAL_VOLATI
     own = float(weight[known].sum())
     if own + athletes <= 0:
         return Pooling(usual=usual)
-    total = float(weight[known] @ mean_absolute[known]) * DEVIATION_OF_MEAN_ABSOLUTE
+    own_volatility = np.minimum(mean_absolute[known] * DEVIATION_OF_MEAN_ABSOLUTE, MOST_TIMES_USUAL * usual)
+    total = float(weight[known] @ own_volatility)
     return Pooling(usual=max((total + athletes * usual) / (own + athletes), ROUNDING_FLOOR))

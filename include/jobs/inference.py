@@ -29,7 +29,7 @@ from include.forecast.horizon import MAX_HORIZON_DAYS, Array
 from include.forecast.methods import PERSISTENCE
 from include.forecast.own_record import COMBINED, Records, blank, follow, join
 from include.forecast.rows import Rows
-from include.forecast.targets import origin_rows
+from include.forecast.series import origin_rows
 from include.forecast.what_if import plan_mean
 
 GATE_FILE = "gate.json"

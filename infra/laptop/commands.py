@@ -38,8 +38,8 @@ SHOWN_ATHLETES = 12
 E2E_FOLDER_KEPT_ON_FAILURE = "the state is kept in {}"
 
 
-class Interrupted(Exception):
-    """Ctrl-C, or SIGTERM."""
+class Interrupted(BaseException):
+    """Ctrl-C, or SIGTERM; no Exception, which botocore would take for a connection that broke."""
 
 
 def run(options: Options) -> int:

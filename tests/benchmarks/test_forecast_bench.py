@@ -6,17 +6,27 @@ from typing import Any
 
 import pytest
 
-from benchmarks.forecast_bench import features_of, print_table, run, tables_of
+from benchmarks.forecast_bench import print_table, run
 from include.curate.store import csv_by_month
 from include.forecast.horizon import BUCKETS
 from include.garmin.document import SourceError
+from infra.population.athletes import features_of, tables_of
 
 SOURCE = "synthetic:athletes=3,years=2,seed=7"
 ATHLETES = ("athlete-01", "athlete-02", "athlete-03")
-METHODS = {"persistence", "persistence_scaled", "damped_drift", "local_level", "banister", "ridge", "model"}
+METHODS = {
+    "persistence",
+    "persistence_scaled",
+    "damped_drift",
+    "local_level",
+    "banister",
+    "ridge",
+    "forecaster",
+    "model",
+}
 FIGURES = {
     "n", "crps_skill", "crps_skill_low", "crps_skill_high", "rmse_skill", "mae_skill",
-    "coverage_80", "coverage_90", "width_90",
+    "coverage_80", "coverage_90", "width_90", "served_crps_skill", "served_coverage_90", "served_share",
 }  # fmt: skip
 
 
@@ -35,7 +45,7 @@ def test_every_scenario_protocol_and_bucket_has_its_row(rows: list[dict[str, Any
         for scenario in ("as_usual", "known_load")
         for protocol in ("walk_forward", "leave_one_out")
         for bucket in BUCKETS
-    }
+    } | {("as_usual", "alone", bucket) for bucket in BUCKETS}
     assert {row["athlete"] for row in rows} == {"all", *ATHLETES}
 
 
@@ -43,13 +53,20 @@ def test_a_row_holds_what_it_is_read_for(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         assert row.keys() >= FIGURES | {"mae", "rmse", "crps", "served_by"}
         assert all(set(row[score]) == METHODS for score in ("mae", "rmse", "crps"))
-        assert row["served_by"] in ("forecaster", "persistence")
+        assert row["served_by"] == ("combined" if row["served_share"] > 0.5 else "persistence")
+        assert 0 <= row["served_share"] <= 1 and 0 <= row["served_coverage_90"] <= 1
+        if row["protocol"] != "alone":
+            assert row["served_share"] in (0, 1)
         for score in ("crps", "rmse"):
             expected = 1 - row[score]["model"] / row[score]["persistence"]
             assert row[f"{score}_skill"] == pytest.approx(expected, abs=0.002)
         assert 0 <= row["coverage_80"] <= row["coverage_90"] <= 1
         if row["athlete"] == "all":
             assert row["crps_skill_low"] <= row["crps_skill"] <= row["crps_skill_high"]
+            assert row["worst_athlete_skill"] < 1 and 0 <= row["share_not_worse"] <= 1
+            assert (row["worst_athlete_skill"] >= 0) == (row["share_not_worse"] == 1)
+        else:
+            assert "worst_athlete_skill" not in row
 
 
 def test_the_table_names_every_method(rows: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:

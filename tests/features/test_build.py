@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.forecast_bench import tables_of
 from benchmarks.plain_features import plain_features
 from include.features.build import build_features
 from include.features.schema import COLUMNS, NAMES
+from infra.population.athletes import tables_of
 from tests.features.conftest import random_frames
 
 

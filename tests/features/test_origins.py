@@ -33,7 +33,7 @@ def test_origins_are_the_days_of_a_reading_and_one_two_and_three_weeks_after_it(
 def test_origins_say_how_to_read_them():
     document = origins_document(feature_rows([0]))
     assert document["schema_version"] == SCHEMA_VERSION
-    assert document["sport"] == "running"
+    assert document["as_of"] == "2026-01-01"
     assert document["features"] == list(NAMES)
     assert len(document["rows"][0]) == len(NAMES)
 
@@ -51,7 +51,7 @@ def test_numbers_are_rounded_and_the_unknown_is_null():
     json.dumps(document, allow_nan=False)
 
 
-def test_days_of_another_sport_are_left_out():
+def test_each_day_says_the_sport_of_its_reading():
     rows = pd.concat(
         [
             feature_rows([0, 0], "running", "2026-01-01"),
@@ -59,16 +59,21 @@ def test_days_of_another_sport_are_left_out():
             feature_rows([0], "running", "2026-01-06"),
         ]
     )
-    assert origins_document(rows)["days"] == ["2026-01-01", "2026-01-02", "2026-01-06"]
-    cycling = origins_document(rows.iloc[:-1])
-    assert cycling["sport"] == "cycling"
-    assert cycling["days"] == ["2026-01-03", "2026-01-05"]
+    document = origins_document(rows)
+    assert list(zip(document["days"], document["sports"], strict=True)) == [
+        ("2026-01-01", "running"),
+        ("2026-01-02", "running"),
+        ("2026-01-03", "cycling"),
+        ("2026-01-05", "cycling"),
+        ("2026-01-06", "running"),
+    ]
+    assert document["as_of"] == "2026-01-06"
 
 
 def test_without_a_reading_there_is_no_origin():
     document = origins_document(feature_rows([None, None]))
-    assert document["days"] == document["rows"] == []
-    assert document["sport"] == "running"
+    assert document["days"] == document["sports"] == document["rows"] == []
+    assert document["as_of"] == "2026-01-02"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from include.forecast import backtest
 from include.forecast.baselines import BANISTER, DAMPED_DRIFT, LOCAL_LEVEL, PLAIN_PERSISTENCE, RIDGE, fit_baselines
 from include.forecast.dataset import make_dataset, read_rows, write_dataset
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, PLANNED
 from include.forecast.groups import leave_out
+from include.forecast.methods import FORECASTER, PERSISTENCE
+from include.forecast.own_record import COMBINED
+from include.forecast.population import PLANNED
+from include.forecast.scores import Scores
+from include.forecast.series import level_gaps
 from include.forecast.split import choose_cuts, origins_by_athlete
-from include.forecast.targets import daily_load, level_gaps, make_rows
+from include.forecast.targets import daily_load, make_rows
 from include.forecast.volatility import Pooling
 
 
@@ -57,11 +63,85 @@ def test_held_out_athletes_are_scored_and_not_learnt_from(rows):
 
 def test_every_method_is_scored_on_the_same_rows(rows):
     done = backtest.run(rows, backtest.leave_one_out(rows, names(rows)[:2], names(rows)), 7)
-    expected = {FORECASTER, PERSISTENCE, PLANNED, PLAIN_PERSISTENCE, DAMPED_DRIFT, LOCAL_LEVEL, BANISTER, RIDGE}
+    expected = {
+        COMBINED,
+        FORECASTER,
+        PERSISTENCE,
+        PLANNED,
+        PLAIN_PERSISTENCE,
+        DAMPED_DRIFT,
+        LOCAL_LEVEL,
+        BANISTER,
+        RIDGE,
+    }
     assert expected <= set(done.scores)
     assert {len(one.crps) for one in done.scores.values()} == {len(done.rows)}
     assert done.scores[FORECASTER].crps.mean() < done.scores[PLAIN_PERSISTENCE].crps.mean()
+    assert done.scores[COMBINED].crps.mean() < done.scores[PLAIN_PERSISTENCE].crps.mean()
+    assert done.by_combined.all()
     assert backtest.run(rows, iter(()), 7) is None
+
+
+@pytest.fixture(scope="module")
+def short(make_features):
+    return make_rows(make_features(athletes=3, days=500, reverting=0.8))
+
+
+@pytest.fixture(scope="module")
+def deployed(short):
+    return backtest.alone(short, ["athlete-0"], names(short), 7)
+
+
+def test_alone_every_row_of_the_scored_athlete_is_answered_once(short, deployed):
+    assert set(deployed.rows.athlete) == {"athlete-0"}
+    assert len(deployed.rows) == (short.athlete == "athlete-0").sum()
+    pairs = set(zip(deployed.rows.origin_day, deployed.rows.target_day, strict=True))
+    assert len(pairs) == len(deployed.rows)
+    assert {COMBINED, PERSISTENCE, PLAIN_PERSISTENCE, backtest.SERVED} <= set(deployed.scores)
+    assert [name.split()[0] for name in deployed.forecasters] == ["athlete-0"] * len(deployed.forecasters)
+
+
+def test_alone_what_is_served_is_what_the_gate_let_answer(deployed):
+    served = deployed.scores[backtest.SERVED]
+    assert deployed.by_combined.any()
+    late = np.isin(np.arange(len(deployed.rows)), np.flatnonzero(deployed.rows.horizon_days > 42))
+    assert served.error[deployed.by_combined] == pytest.approx(deployed.scores[COMBINED].error[deployed.by_combined])
+    others = ~deployed.by_combined & ~late
+    assert served.error[others] == pytest.approx(deployed.scores[PERSISTENCE].error[others])
+
+
+def test_alone_nothing_before_a_day_moves_when_the_athletes_future_does(short, deployed):
+    day = np.datetime64("2022-09-15")
+    own = short.athlete == "athlete-0"
+    change = np.where(own & (short.target_day > day), short.change + 7.0, short.change)
+    features = np.where((own & (short.origin_day > day))[:, None], short.features * 1.5, short.features)
+    moved = backtest.alone(replace(short, change=change, features=features), ["athlete-0"], names(short), 7)
+    known = deployed.rows.target_day <= day
+    assert (moved.rows.target_day[known] == deployed.rows.target_day[known]).all()
+    for name, scores in deployed.scores.items():
+        for field in Scores.__dataclass_fields__:
+            one, other = (getattr(each, field)[known] for each in (scores, moved.scores[name]))
+            assert (one == other).all(), (name, field)
+    assert (deployed.by_combined[known] == moved.by_combined[known]).all()
+    assert not np.allclose(deployed.scores[COMBINED].error, moved.scores[COMBINED].error)
+
+
+def test_alone_the_scored_athlete_is_in_no_population(short, monkeypatch):
+    learnt = []
+    real = backtest.study
+
+    def study_and_note(rows, *arguments):
+        learnt.append(sorted(set(rows.athlete)))
+        return real(rows, *arguments)
+
+    monkeypatch.setattr(backtest, "study", study_and_note)
+    backtest.alone(short, names(short)[:2], names(short), 7)
+    assert learnt == [["athlete-1", "athlete-2"], ["athlete-0", "athlete-2"]]
+
+
+def test_alone_needs_two_others_to_start_from(short):
+    two = short.where(short.athlete != "athlete-2")
+    assert backtest.alone(two, names(two), names(two), 7) is None
 
 
 def test_every_row_is_judged_once_by_what_has_not_seen_its_group(rows):
@@ -106,15 +186,16 @@ def test_the_load_of_each_day_is_found_again_from_its_weekly_mean():
 
 
 def test_more_load_never_lowers_a_load_average():
-    import pandas as pd
-
     from include.features.training import _weighted
 
-    load = pd.Series(np.random.default_rng(2).gamma(2, 30, 200))
+    load = np.random.default_rng(2).gamma(2, 30, 200)
     more = load.copy()
-    more.iloc[100] += 50
+    more[100] += 50
     for days in (7, 14, 28, 42):
-        assert (_weighted(more, days).dropna() >= _weighted(load, days).dropna() - 1e-9).all()
+        before, after = _weighted(load, days), _weighted(more, days)
+        known = ~np.isnan(before)
+        assert known.sum() > 150
+        assert (after[known] >= before[known] - 1e-9).all()
 
 
 def test_banister_uses_the_load_ahead_only_when_it_is_told(rows):

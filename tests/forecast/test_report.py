@@ -7,11 +7,14 @@ from include.forecast.baselines import fit_baselines
 from include.forecast.calibration import calibration
 from include.forecast.evaluation import evaluate, score_methods
 from include.forecast.explanation import cases
-from include.forecast.forecaster import FORECASTER, PERSISTENCE, all_persistence
-from include.forecast.gate import decide
+from include.forecast.forecaster import all_persistence
+from include.forecast.gate import compare_buckets, decide
 from include.forecast.horizon import BUCKETS
+from include.forecast.methods import PERSISTENCE
+from include.forecast.own_record import COMBINED, follow_all
 from include.forecast.page import report_page, report_plots
 from include.forecast.plots import fans
+from include.forecast.population import UNLEARNT
 from include.forecast.report import evaluation_document
 from include.forecast.rows import concatenate
 from include.forecast.split import choose_cuts, split
@@ -27,13 +30,25 @@ def trained(make_features):
     rows = make_rows(make_features(reverting=0.8))
     folds = split(rows, choose_cuts(rows))
     known = concatenate([folds["train"], folds["calibration"]])
-    return train_forecaster(known, 7, {"notes": []}), known, folds["test"]
+    return train_forecaster(known, 7, {"notes": []}, UNLEARNT), known, folds["test"]
 
 
 def document(forecaster, known, test):
-    scores = score_methods(forecaster, fit_baselines(known, forecaster.pooling), test)
+    records = records_of(forecaster, test)
+    scores = score_methods(forecaster, fit_baselines(known, forecaster.pooling), test, records)
     results = evaluate(scores, test, 7)
-    return evaluation_document(forecaster, test, results, decide(results, [], []), 7)
+    own = compare_buckets(scores[COMBINED].crps, scores[PERSISTENCE].crps, test)
+    return evaluation_document(forecaster, test, records, results, decide(results, own, UNLEARNT, []), 7)
+
+
+def records_of(forecaster, test):
+    return follow_all(test, test, forecaster)
+
+
+def found_cases(forecaster, served_by, test):
+    records = records_of(forecaster, test)
+    served = forecaster.served(served_by, test.features, test.horizon_days, records)
+    return cases(forecaster, served_by, test, records, served)
 
 
 def test_a_page_shows_everything_and_loads_nothing(trained):
@@ -46,6 +61,10 @@ def test_a_page_shows_everything_and_loads_nothing(trained):
     assert not re.search(r"(src|href)=['\"](?!data:)", page)
     assert "Approved" in page and "&lt;v&gt;" in page and "thin &amp; small" in page
     assert all(f"{name} d" in page for name in BUCKETS)
+    for bucket in found["buckets"]:
+        assert bucket["served_by"] == COMBINED
+        assert "On 6 athletes of this deployment" in bucket["sentence"]
+        assert bucket["sentence"] in page
     assert report_plots(found) == pictures
 
 
@@ -59,7 +78,8 @@ def test_without_test_rows_there_is_still_a_page(trained):
 
 def test_bands_that_keep_their_word_lie_on_the_diagonal(trained):
     forecaster, _, test = trained
-    curves = calibration(forecaster, dict.fromkeys(BUCKETS, FORECASTER), test)
+    served_by, records = dict.fromkeys(BUCKETS, COMBINED), records_of(forecaster, test)
+    curves = calibration(forecaster.served(served_by, test.features, test.horizon_days, records), test)
     assert list(curves) == list(BUCKETS)
     for curve in curves.values():
         promised, observed = (np.array([point[key] for point in curve]) for key in ("level", "observed"))
@@ -70,7 +90,7 @@ def test_bands_that_keep_their_word_lie_on_the_diagonal(trained):
 
 def test_typical_and_worst_cases_are_what_they_say(trained):
     forecaster, _, test = trained
-    found = cases(forecaster, dict.fromkeys(BUCKETS, FORECASTER), test)
+    found = found_cases(forecaster, dict.fromkeys(BUCKETS, COMBINED), test)
     assert {len(one) for one in found.values()} == {3}
     assert min(one["crps"] for one in found["worst"]) > max(one["crps"] for one in found["typical"])
     assert len({one["athlete"] for one in found["worst"]}) == 3
@@ -82,12 +102,12 @@ def test_typical_and_worst_cases_are_what_they_say(trained):
 
 def test_a_name_is_text_and_no_formula(trained):
     forecaster, _, test = trained
-    found = cases(forecaster, all_persistence(), test)["worst"]
+    found = found_cases(forecaster, all_persistence(), test)["worst"]
     assert fans([one | {"athlete": r"$\nonsense{"} for one in found]).startswith(PNG)
 
 
 def test_a_case_under_persistence_stays_where_it_is(trained):
     forecaster, _, test = trained
-    for case in cases(forecaster, all_persistence(), test)["typical"]:
+    for case in found_cases(forecaster, all_persistence(), test)["typical"]:
         assert {point["mean"] for point in case["fan"]} == {0.0}
     assert set(all_persistence().values()) == {PERSISTENCE}

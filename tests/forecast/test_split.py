@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from include.forecast.dataset import make_dataset, useful_athletes
-from include.forecast.split import Cuts, choose_cuts, leaks, split
+from include.forecast.split import EMBARGO, FOLDS, Cuts, choose_cuts, leaks, split
 from include.forecast.targets import make_rows
 
 
@@ -12,10 +12,10 @@ def test_folds_do_not_overlap_in_time(make_features):
     rows = make_rows(make_features())
     cuts = choose_cuts(rows)
     folds = split(rows, cuts)
-    assert leaks(*folds.values(), cuts) == []
+    assert leaks(*(folds[name] for name in FOLDS), cuts) == []
     assert folds["train"].target_day.max() < np.datetime64(cuts.calibration) <= folds["calibration"].origin_day.min()
     assert folds["calibration"].target_day.max() < np.datetime64(cuts.test) <= folds["test"].origin_day.min()
-    assert sum(map(len, folds.values())) < len(rows)
+    assert sum(len(folds[name]) for name in FOLDS) < len(rows)
     share = len(folds["train"]) / len(rows)
     assert 0.5 < share < 0.7
 
@@ -36,7 +36,7 @@ def test_athletes_of_different_years_each_help_where_they_can(make_features):
     )  # fmt: skip
     rows = make_rows(features)
     folds = split(rows, choose_cuts(rows))
-    assert all(len(useful_athletes(fold)) >= 2 for fold in folds.values())
+    assert all(len(useful_athletes(folds[name])) >= 2 for name in FOLDS)
 
 
 def test_cuts_depend_on_days_alone(make_features):
@@ -55,10 +55,12 @@ def test_too_few_readings_to_cut_leaves_all_for_calibration(make_features):
     assert choose_cuts(rows.where(np.zeros(len(rows), bool))) is None
 
 
-def test_a_row_that_straddles_a_cut_is_in_no_fold(make_features):
+def test_a_row_that_straddles_a_cut_is_kept_apart_from_every_fold(make_features):
     rows = make_rows(make_features(athletes=1, days=60))
     day = rows.origin_day[len(rows) // 2].astype(object)
     folds = split(rows, Cuts(day, date(2030, 1, 1)))
     straddling = (rows.origin_day < np.datetime64(day)) & (rows.target_day >= np.datetime64(day))
     assert straddling.any()
-    assert sum(map(len, folds.values())) == len(rows) - straddling.sum()
+    assert sum(len(folds[name]) for name in FOLDS) == len(rows) - straddling.sum()
+    assert (folds[EMBARGO].origin_day == rows.origin_day[straddling]).all()
+    assert (folds[EMBARGO].target_day == rows.target_day[straddling]).all()

@@ -1,6 +1,7 @@
 import numpy as np
 
-from include.forecast.targets import HORIZONS_DAYS, TOLERANCE_DAYS, make_rows
+from include.forecast.series import HORIZONS_DAYS, TOLERANCE_DAYS
+from include.forecast.targets import make_rows
 
 
 def test_targets_are_readings_with_the_lag_realised(make_features):

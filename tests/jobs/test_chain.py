@@ -59,7 +59,8 @@ def test_the_whole_chain(make_features, write_offline, tmp_path):
     for metric in document["regression_metrics"].values():
         assert set(metric) == {"value", "standard_deviation"}
     assert [bucket["bucket"] for bucket in document["buckets"]] == ["1-7", "8-14", "15-28", "29-42"]
-    assert document["buckets"][3]["served_by"] == "forecaster"
+    assert document["buckets"][3]["served_by"] == "combined"
+    assert "on 8 athletes of this deployment" in document["buckets"][3]["sentence"]
     saved = json.loads((chain.output / "report/evaluation.json").read_text())
     assert saved == json.loads(json.dumps(document))
     page = (chain.output / "report/report.html").read_text()
@@ -77,7 +78,7 @@ def test_the_whole_chain(make_features, write_offline, tmp_path):
 def test_a_model_names_no_athlete_and_an_evaluation_can_be_freed_of_one(make_features, write_offline, tmp_path):
     chain = Chain(tmp_path)
     write_offline(chain.offline, make_features(athletes=8))
-    assert "the worst-off athlete" in json.dumps(chain.run()["gate"])  # the sentence that could name one
+    assert "of this deployment" in json.dumps(chain.run()["gate"])  # the sentence that could name one
     athletes = read_manifest(chain.dataset)["athletes"]
     with tarfile.open(chain.output / "model/model.tar.gz") as tar:
         tar.extractall(tmp_path / "artifact", filter="data")
@@ -120,10 +121,12 @@ def test_one_athlete_with_few_readings_is_still_served(make_features, write_offl
     write_offline(chain.offline, make_features(athletes=1, days=40, every=8))
     document = chain.run()
     assert document["gate"]["approved"]
-    assert set(document["gate"]["served_by"].values()) == {"persistence"}
-    assert set(document["gate"]["low_confidence"]) == {"1-7", "8-14", "15-28", "29-42"}
+    served_by = document["gate"]["served_by"]
+    assert {served_by[name] for name in ("8-14", "15-28", "29-42")} == {"combined"}
+    assert document["gate"]["low_confidence"] == {}
+    assert all("On 8 athletes" in one["sentence"] for one in document["gate"]["evidence"].values())
     assert any("too few readings" in note for note in read_manifest(chain.dataset)["notes"])
-    assert any("no model" in note for note in document["notes"])
+    assert any("starts from 8 athletes" in note and "trained on 1 athlete" in note for note in document["notes"])
     assert "not tested" in (chain.output / "report/report.html").read_text()
 
 

@@ -6,8 +6,11 @@ import math
 import numpy as np
 import pytest
 
+from include.features.origins import origins_document
 from include.features.schema import NAMES
-from include.forecast.forecaster import FORECASTER, PERSISTENCE
+from include.forecast.methods import PERSISTENCE
+from include.forecast.own_record import COMBINED, follow
+from include.forecast.population import UNLEARNT
 from include.forecast.rows import concatenate
 from include.forecast.split import choose_cuts, split
 from include.forecast.targets import make_rows
@@ -25,8 +28,8 @@ def model(make_features, tmp_path_factory):
     rows = make_rows(make_features(reverting=0.8))
     folds = split(rows, choose_cuts(rows))
     known = concatenate([folds["train"], folds["calibration"]])
-    train_forecaster(known, 7, {"model_version": "m1"}).save(folder)
-    served_by = {"1-7": PERSISTENCE, "8-14": PERSISTENCE, "15-28": FORECASTER, "29-42": FORECASTER}
+    train_forecaster(known, 7, {"model_version": "m1"}, UNLEARNT).save(folder)
+    served_by = {"1-7": PERSISTENCE, "8-14": PERSISTENCE, "15-28": COMBINED, "29-42": COMBINED}
     gate = {"served_by": served_by, "low_confidence": {"8-14": "few"}}
     (folder / "gate.json").write_text(json.dumps(gate))
     return inference.model_fn(str(folder))
@@ -43,7 +46,7 @@ def test_an_answer_for_each_day_says_who_gave_it(model):
     answer = ask(model, {"features": FEATURES, "horizons": ALL_DAYS})
     days = answer["predictions"][0]
     assert [day["horizon_days"] for day in days] == ALL_DAYS
-    assert [day["served_by"] for day in days] == [PERSISTENCE] * 14 + [FORECASTER] * 28
+    assert [day["served_by"] for day in days] == [PERSISTENCE] * 14 + [COMBINED] * 28
     assert all(day["vo2max"] == 50.0 for day in days[:14])
     assert days[-1]["vo2max"] != 50.0
     for day in days:
@@ -54,7 +57,7 @@ def test_an_answer_for_each_day_says_who_gave_it(model):
 
 
 def test_bands_never_narrow_with_the_horizon_whatever_answers_it(model):
-    for methods in itertools.product((PERSISTENCE, FORECASTER), repeat=len(model.served_by)):
+    for methods in itertools.product((PERSISTENCE, COMBINED), repeat=len(model.served_by)):
         mixed = dataclasses.replace(model, served_by=dict(zip(model.served_by, methods, strict=True)))
         days = ask(mixed, {"features": FEATURES, "horizons": ALL_DAYS})["predictions"][0]
         for level in ("80", "90"):
@@ -73,7 +76,7 @@ def test_a_batch_is_its_instances(model):
 
 def test_without_a_gate_persistence_answers(make_features, tmp_path):
     rows = make_rows(make_features(athletes=3, days=300))
-    train_forecaster(rows, 7, {}).save(tmp_path)
+    train_forecaster(rows, 7, {}, UNLEARNT).save(tmp_path)
     assert set(inference.model_fn(str(tmp_path)).served_by.values()) == {PERSISTENCE}
 
 
@@ -153,3 +156,90 @@ def test_the_order_of_features_does_not_matter_but_a_missing_one_is_named(model)
     body = json.dumps({"instances": [{"features": short, "horizons": [1]}]})
     with pytest.raises(ValueError, match="vo2max_last is missing; readings is missing"):
         inference.read_instances(body)
+
+
+@pytest.fixture(scope="module")
+def athletes(make_features):
+    """Two athletes' latest features and their origins documents."""
+    features = make_features(athletes=2, days=400, reverting=0.8)
+    found = []
+    for _, own in features.groupby("athlete_id"):
+        latest = own.sort_values("event_time").iloc[-1]
+        found.append(
+            {
+                "features": {name: None if np.isnan(latest[name]) else float(latest[name]) for name in NAMES},
+                "horizons": [7, 14, 28, 42],
+                "history": json.loads(json.dumps(origins_document(own))),
+            }
+        )
+    return found
+
+
+def without(instance, *names):
+    return {name: value for name, value in instance.items() if name not in names}
+
+
+def test_the_record_of_an_answer_gives_the_answer_of_the_history(model, athletes):
+    first = ask(model, athletes[0])
+    again = ask(model, without(athletes[0], "history") | {"record": first["records"][0]})
+    assert again == first
+    both = ask(model, athletes[0] | {"record": first["records"][0]})
+    assert both == first
+    blank = ask(model, without(athletes[0], "history"))
+    assert blank["predictions"] != first["predictions"]
+    assert all(table["windows"] == 0 for table in blank["records"][0].values())
+    for table in first["records"][0].values():
+        assert table["windows"] > 5
+        assert sum(table["weights"].values()) == pytest.approx(1)
+
+
+def test_the_record_is_that_of_training_as_of_the_newest_day(model, athletes, make_features):
+    features = make_features(athletes=2, days=400, reverting=0.8)
+    own = make_rows(features[features["athlete_id"] == "athlete-0"])
+    newest = np.datetime64(features["event_time"].max()[:10])
+    record = follow(own, model.forecaster, np.array([newest.astype(np.int64)])).to_json()
+    answered = ask(model, athletes[0])["records"][0]
+    for name, table in record.items():
+        assert answered[name]["weights"] == pytest.approx(table["weights"], abs=1e-5)
+        assert answered[name]["band_scale"] == pytest.approx(table["band_scale"], abs=1e-5)
+        assert answered[name]["windows"] == table["windows"]
+
+
+def test_each_athlete_of_a_request_keeps_a_record_of_its_own(model, athletes):
+    both = ask(model, *athletes)
+    each = [ask(model, athlete) for athlete in athletes]
+    assert both["records"] == [one["records"][0] for one in each]
+    assert both["predictions"] == [one["predictions"][0] for one in each]
+    assert both["records"][0] != both["records"][1]
+    mixed = ask(model, athletes[0], without(athletes[1], "history"))
+    assert mixed["records"][0] == both["records"][0]
+    assert all(table["windows"] == 0 for table in mixed["records"][1].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("history", {"schema_version": 1}, "history is no origins document: it is of feature schema 1"),
+        ("history", {"days": ["2022-01-05"]}, "history is no origins document: it has 1 days"),
+        ("history", {"rows": [["x"]]}, "history is no origins document"),
+        ("history", {"as_of": "yesterday"}, "history has no day that it is as of"),
+        ("history", {"as_of": None}, "history has no day that it is as of"),
+        ("record", {"8-14": None}, "no record of forecasts"),
+        ("record", {"8-14": {"weights": {}}}, "no record of forecasts"),
+    ],
+)
+def test_a_past_that_makes_no_sense_is_refused_in_a_sentence(model, athletes, name, change, words):
+    good = {"history": athletes[1]["history"], "record": ask(model, athletes[1])["records"][0]}
+    broken = without(athletes[1], "history") | {name: good[name] | change}
+    found = ask(model, athletes[0], broken)["error"]
+    assert found["status"] == 400
+    assert found["detail"].startswith(f"instance 1: {words}")
+
+
+@pytest.mark.parametrize(
+    "past", [{"history": []}, {"history": "all of it"}, {"history": 3}, {"record": []}, {"record": 3}]
+)
+def test_a_past_of_another_shape_is_refused_in_a_sentence(model, athletes, past):
+    found = ask(model, without(athletes[0], "history") | past)["error"]
+    assert found["status"] == 400
+    assert found["detail"].startswith("instance 0: ")

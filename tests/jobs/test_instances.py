@@ -11,7 +11,7 @@ from include.features.offline_keys import read_keys
 from include.features.store import read_offline, read_offline_groups
 from include.forecast import dataset as dataset_module
 from include.forecast.dataset import make_dataset, read_manifest, read_rows
-from include.forecast.split import FOLDS, choose_cuts
+from include.forecast.split import EMBARGO, FOLDS, choose_cuts
 from include.forecast.targets import make_pairs, make_rows
 from include.jobs.container import Instance, this_instance
 from include.jobs.errors import JobError
@@ -61,7 +61,7 @@ def made_by(count, offline, tmp_path):
 def test_any_number_of_instances_makes_the_same_bytes(offline, tmp_path, monkeypatch, athletes_a_part):
     monkeypatch.setattr(dataset_module, "ATHLETES_A_PART", athletes_a_part)
     alone = tree(made_by(1, offline, tmp_path))
-    assert len(alone) == 1 + 4 * -(-9 // athletes_a_part)
+    assert len(alone) == 1 + 5 * -(-9 // athletes_a_part)
     for count in (2, 4):
         assert tree(made_by(count, offline, tmp_path)) == alone
 
@@ -78,8 +78,8 @@ def test_the_parts_are_the_rows_of_all_athletes_in_order(offline, tmp_path, monk
     assert tuple(manifest["notes"]) == whole.notes
     assert manifest["feature_rows"] == len(features)
     assert manifest["athletes"] == sorted(features["athlete_id"].unique())
-    assert manifest["rows_embargoed"] == len(rows) - sum(len(fold) for fold in whole.folds.values())
-    for name in FOLDS:
+    assert manifest["rows_embargoed"] == len(rows) - sum(len(whole.folds[name]) for name in FOLDS) > 0
+    for name in (*FOLDS, EMBARGO):
         found = read_rows(made / name)
         assert found.athlete.tolist() == whole.folds[name].athlete.tolist()
         np.testing.assert_allclose(found.features, whole.folds[name].features, atol=1e-6)

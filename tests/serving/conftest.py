@@ -124,9 +124,10 @@ DOCUMENTS = {
 ORIGINS_KEY = "serving/origins/athlete_id=anna/origins.json"
 DOCUMENTS[ORIGINS_KEY] = {
     "schema_version": schema.SCHEMA_VERSION,
-    "sport": "running",
+    "as_of": "2026-11-20",
     "features": list(schema.NAMES),
     "days": ["2026-11-01", "2026-11-10", "2026-11-20"],
+    "sports": ["running"] * 3,
     "rows": [[1.5] * len(schema.NAMES), [1.5] * len(schema.NAMES), [None] * len(schema.NAMES)],
 }
 PARAMETERS = {

@@ -86,9 +86,10 @@ def api(localaws: LocalAws) -> Api:
     s3.put_object(Bucket=SETTINGS.bucket, Key=lake.history_key("anna"), Body=json.dumps(history).encode())
     origins = {
         "schema_version": schema.SCHEMA_VERSION,
-        "sport": "running",
+        "as_of": "2026-11-20",
         "features": list(schema.NAMES),
         "days": ["2026-11-01", "2026-11-20"],
+        "sports": ["running"] * 2,
         "rows": [[1.0] * len(schema.NAMES)] * 2,
     }
     s3.put_object(Bucket=SETTINGS.bucket, Key=lake.origins_key("anna"), Body=json.dumps(origins).encode())

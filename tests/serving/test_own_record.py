@@ -72,6 +72,8 @@ def test_days_after_those_of_the_features_are_not_sent(aws: FakeAws) -> None:
     forecast.forecast("anna", 42)
     assert sent(aws)["history"]["days"] == ["2026-11-01", "2026-11-10"]
     assert sent(aws)["history"]["rows"] == ORIGINS["rows"][:2]
+    assert sent(aws)["history"]["sports"] == ["running"] * 2
+    assert sent(aws)["history"]["as_of"] == "2026-11-19"
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,9 @@ def test_days_after_those_of_the_features_are_not_sent(aws: FakeAws) -> None:
         None,
         ORIGINS | {"schema_version": schema.SCHEMA_VERSION - 1},
         ORIGINS | {"features": list(reversed(schema.NAMES))},
-        ORIGINS | {"sport": "cycling"},
+        ORIGINS | {"sports": ["running"]},
         ORIGINS | {"rows": []},
+        {name: value for name, value in ORIGINS.items() if name != "sports"},
         {"days": 1},
         ["2026-11-01"],
     ],

@@ -9,11 +9,11 @@ FOLDER = Path(__file__).parents[2] / "infra/stacks"
 NAMES = ("data", "features", "ml", "serving", "endpoint")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms."""
 
 
-def _short_form(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _short_form(loader: yaml.CSafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
         value = value.split(".", 1) if suffix == "GetAtt" else value

@@ -34,8 +34,10 @@ def made_types(*stacks: str) -> list[str]:
     return sorted({resource["Type"] for stack in stacks for resource in template(stack)["Resources"].values()})
 
 
-def granted(role: str) -> set[str]:
-    return {grant.action.lower() for grant in grants() if grant.role == role}
+@cache
+def granted(role: str) -> frozenset[str]:
+    """The actions of a role; the templates are read for it once."""
+    return frozenset(grant.action.lower() for grant in grants() if grant.role == role)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from infra.localaws.s3.errors import S3Error
 from infra.localaws.s3.objects import StoredKey, StoredKeys
 
 MAX_KEYS = 1000
+OWNER = "<Owner><ID>75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID></Owner>"
+"""All objects are of the one account here."""
 
 
 @dataclass
@@ -34,7 +36,7 @@ def list_page(bucket: FakeBucket, prefix: str, delimiter: str, after: str, limit
     page = Page()
     at = max(bisect_left(names, prefix), bisect_right(names, after) if after else 0)
     if delimiter and after.startswith(prefix) and (end := after.find(delimiter, len(prefix))) >= 0:
-        at = max(at, _behind(names, after[: end + len(delimiter)]))  # `after` lies in a prefix that was returned
+        at = max(at, behind(names, after[: end + len(delimiter)]))  # `after` lies in a prefix that was returned
     last = ""
     while at < len(names):
         name = names[at]
@@ -55,11 +57,11 @@ def list_page(bucket: FakeBucket, prefix: str, delimiter: str, after: str, limit
         else:
             last = name[: end + len(delimiter)]
             page.prefixes.append(last)
-            at = _behind(names, last)
+            at = behind(names, last)
     return page
 
 
-def _behind(names: list[str], prefix: str) -> int:
+def behind(names: list[str], prefix: str) -> int:
     """The index of the first name behind all those that start with `prefix`."""
     top = chr(0x10FFFF)
     at = bisect_left(names, prefix + top)
@@ -113,7 +115,7 @@ def _plain(text: str) -> str:
 
 def _contents(key: Any, name: str, owner: bool) -> str:
     algorithm = f"<ChecksumAlgorithm>{key.checksum_algorithm}</ChecksumAlgorithm>" if key.checksum_algorithm else ""
-    who = "<Owner><ID>75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID></Owner>" if owner else ""
+    who = OWNER if owner else ""
     return (
         f"<Contents><Key>{escape(name)}</Key><LastModified>{key.last_modified:%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
         f"<ETag>{escape(key.etag)}</ETag>{algorithm}<Size>{key.size}</Size>{who}"

@@ -1,4 +1,4 @@
-"""The hot requests of S3, served ahead of moto on moto's own objects: put, get, head, list, upload of a part.
+"""The hot requests of S3, served ahead of moto on moto's own objects: put, get, head, lists, upload of a part.
 
 Only plain, signed, path-style requests come here; whatever else there is (copies, tags, ACLs, locks, presigned URLs,
 bucket settings) moto answers.
@@ -15,7 +15,7 @@ from moto.s3 import models
 from moto.s3.models import FakeBucket, S3Backend
 from moto.s3.utils import ARCHIVE_STORAGE_CLASSES, STORAGE_CLASS, metadata_from_headers
 
-from infra.localaws.s3 import conditions, listing
+from infra.localaws.s3 import conditions, listing, versions
 from infra.localaws.s3.errors import S3Error, no_such_bucket, no_such_key, no_such_version
 from infra.localaws.s3.objects import StoredKey, StoredMarker, changes
 from infra.localaws.s3.upload import CHECKSUMS, PIECE_BYTES, Received, receive
@@ -34,6 +34,15 @@ _LIST = {
     "start-after",
     "encoding-type",
     "fetch-owner",
+}
+_LIST_VERSIONS = {
+    "versions",
+    "prefix",
+    "delimiter",
+    "max-keys",
+    "key-marker",
+    "version-id-marker",
+    "encoding-type",
 }
 _GET = {
     "versionId",
@@ -113,7 +122,7 @@ def wanted(environ: Environ) -> bool:
 def _handler(environ: Environ, has_key: bool, query: Iterable[str]) -> Handler | None:
     method, asked = environ["REQUEST_METHOD"], set(query)
     if not has_key:
-        return _list if method == "GET" and "list-type" in asked and asked <= _LIST else None
+        return _bucket_handler(method, asked)
     if method in ("GET", "HEAD") and asked <= _GET and "HTTP_ORIGIN" not in environ:
         return get_object
     if method == "PUT" and not any(name in environ for name in _PUT_LEFT_TO_MOTO):
@@ -124,10 +133,19 @@ def _handler(environ: Environ, has_key: bool, query: Iterable[str]) -> Handler |
     return None
 
 
+def _bucket_handler(method: str, asked: set[str]) -> Handler | None:
+    if method == "GET" and "list-type" in asked and asked <= _LIST:
+        return _list
+    if method == "GET" and "versions" in asked and asked <= _LIST_VERSIONS:
+        return _list_versions
+    return None
+
+
 def _is_path_style(environ: Environ) -> bool:
+    """Whether the bucket stands in the path: behind an address, and behind a name of one word."""
     given: str = environ.get("HTTP_HOST", "")
     host = given.rpartition(":")[0] or given
-    return host == "localhost" or host.startswith("[") or host.replace(".", "").isdigit()
+    return host.startswith("[") or "." not in host or host.replace(".", "").isdigit()
 
 
 def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -144,6 +162,11 @@ def serve(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 def _list(call: Call) -> tuple[int, Headers, Iterable[bytes]]:
     bucket = call.bucket("ListBucket")
     return 200, [("Content-Type", "application/xml")], [listing.answer(bucket, call.query)]
+
+
+def _list_versions(call: Call) -> tuple[int, Headers, Iterable[bytes]]:
+    bucket = call.bucket("ListBucketVersions")
+    return 200, [("Content-Type", "application/xml")], [versions.answer(bucket, call.query)]
 
 
 def _put(call: Call) -> tuple[int, Headers, Iterable[bytes]]:
