@@ -18,7 +18,7 @@ SOURCE_GIVEN = $(if $(filter command environment,$(origin SOURCE)),--source "$(S
 COMPOSE_VARIABLES = $(foreach name,SOURCE DATA AIRFLOW_PORT AWS_PORT,$(if $(filter command environment,$(firstword $(origin $(name)))),$(name)="$($(name))"))
 
 .DEFAULT_GOAL := help
-.PHONY: help environments run compose compose-down compose-test deploy undeploy start stop status garmin-login package publish \
+.PHONY: help environments run compose compose-down compose-test deploy undeploy start stop status garmin-login garmin-key package publish \
 	test e2e faults lint format bench bench-forecast population lock clean
 
 help:            ## this list
@@ -53,6 +53,9 @@ status: environments ## what of an environment is there
 
 garmin-login: environments ## store an athlete's Garmin tokens: ATHLETE=me (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.garmin_login --athlete "$(ATHLETE)" $(OPTIONS)
+
+garmin-key: environments ## store an athlete's key of Garmin's own API: ATHLETE=me (OPTIONS=--help says all)
+	@$(AIRFLOW)/python -m infra.garmin_key --athlete "$(ATHLETE)" $(OPTIONS)
 
 publish: environments ## the repositories ModelBuild and ModelDeploy of an environment: ENV=NAME (OPTIONS=--help says all)
 	@$(AIRFLOW)/python -m infra.delivery publish --environment "$(ENV)" $(OPTIONS)

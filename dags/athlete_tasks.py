@@ -79,10 +79,11 @@ def write_features(ti: Any = None) -> Any:
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
 def verdict(ti: Any = None) -> None:
-    """Fail, so that the run is seen to, when any athlete failed anywhere; the message names each."""
+    """Log what will stop an athlete soon; fail, so that the run is seen to, when any failed: the message names each."""
     from plugins.operators.airflow_sdk import AirflowFailException
-    from plugins.operators.athletes import failed_tasks, kept_failures
+    from plugins.operators.athletes import failed_tasks, kept_failures, tell_warnings
 
+    tell_warnings(ti)
     failed, lost = kept_failures(ti), failed_tasks(ti)
     if failed or lost:
         reasons = "; ".join(f"{where}: {reason}" for where, reason in failed.items())

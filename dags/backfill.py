@@ -113,7 +113,7 @@ def garmin_backfill() -> None:
     ### When it fails
     * The message of `verdict` names each failed athlete, the step and the reason. All that came is kept: start the same
       run again (or clear the failed tasks) and it goes on where it stopped.
-    * *LoginNeeded*: run the command in the message on a laptop, then clear the failed tasks.
+    * *LoginNeeded*, *KeyNeeded*: run the command in the message on a laptop, then clear the failed tasks.
     * *TooManyRequests*: Garmin asked to be left alone; clear the failed tasks after the time that the message says.
     * *SourceError*: the file or setting in the message is not what was expected.
     * `fetch_live` stays *scheduled*: another run asks Garmin, or the pool is missing. Make it once:

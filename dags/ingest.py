@@ -82,6 +82,8 @@ def garmin_ingest() -> None:
       names them too. The others are done, and `model_build` was told.
     * *LoginNeeded*: Garmin no longer takes the athlete's tokens. Run the command in the message on a laptop; the next
       run fetches what was missed.
+    * *KeyNeeded*: the athlete's key of Garmin's Personal API ended or was revoked. Make a new one and run the command
+      in the message. `verdict` warns in its log a week before, where the end of the key is known.
     * *TooManyRequests*: Garmin asked to be left alone. Nothing is lost: the next run goes on where this one stopped.
     * *UnknownAthlete*: the id in `config/athletes.json` is none of the source. *DataRejected* in step *validate*: see
       `quality/` and `quarantine/` in the bucket, by athlete.

@@ -39,11 +39,9 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
     options = _parser().parse_args(arguments)
     logging.getLogger("garminconnect").setLevel(logging.CRITICAL)  # its way through its ways to sign in
     try:
-        endpoint_url = LOCAL_AWS if options.local else options.endpoint_url
-        if endpoint_url and names_local_aws(endpoint_url):
-            os.environ.update(OF_LOCAL_AWS)  # whatever account the shell works in otherwise
-        client = _store(options.athlete, options.import_dir, _client("ssm", endpoint_url), ask, ask_secretly)
-        _list(Athlete(options.athlete, client), _client("s3", endpoint_url))
+        endpoint_url = endpoint_of(options)
+        client = _store(options.athlete, options.import_dir, client_of("ssm", endpoint_url), ask, ask_secretly)
+        list_athlete(Athlete(options.athlete, client), client_of("s3", endpoint_url))
     except (LoginFailed, SourceError, SettingsError, BotoCoreError, ClientError) as error:
         print(f"no tokens stored for {options.athlete}: {error}", file=sys.stderr)
         return 1
@@ -56,7 +54,7 @@ def main(arguments: Sequence[str] | None = None, *, ask: Ask = input, ask_secret
 def _store(athlete_id: str, folder: Path | None, ssm: "SSMClient", ask: Ask, ask_secretly: Ask) -> str:
     """Store the tokens; the name of the client whose they are, which is the athlete's source."""
     store, name = TokenStore(ssm, settings().project), parameter_name(settings().project, athlete_id)
-    _check_access(store, athlete_id)
+    check_access(store, athlete_id)
     now = datetime.now(UTC)
     if folder is not None:
         tokens, whose = tokens_of_folder(folder, now), f"from {folder}"
@@ -71,7 +69,7 @@ def _store(athlete_id: str, folder: Path | None, ssm: "SSMClient", ask: Ask, ask
     return tokens.client
 
 
-def _list(athlete: Athlete, s3: "S3Client") -> None:
+def list_athlete(athlete: Athlete, s3: "S3Client") -> None:
     """Add the athlete to those that garmin_ingest fetches every day."""
     try:
         add_athletes(s3, settings().bucket, [athlete])
@@ -81,13 +79,22 @@ def _list(athlete: Athlete, s3: "S3Client") -> None:
         print(f"listed in {ATHLETES_KEY}: garmin_ingest fetches {athlete.athlete_id} from its next run on")
 
 
-def _check_access(store: TokenStore, athlete_id: str) -> None:
+def check_access(store: TokenStore, athlete_id: str) -> None:
     """Before anyone is asked for a code, which Garmin sends only so often: can tokens be read at all?"""
     with suppress(LoginNeeded):
         store.load(athlete_id)
 
 
-def _client(service: str, endpoint_url: str | None) -> Any:
+def endpoint_of(options: argparse.Namespace) -> str | None:
+    """The endpoint that the options of `add_place_options` name; None for AWS. For local AWS names are its own."""
+    endpoint_url: str | None = LOCAL_AWS if options.local else options.endpoint_url
+    if endpoint_url and names_local_aws(endpoint_url):
+        os.environ.update(OF_LOCAL_AWS)  # whatever account the shell works in otherwise
+    return endpoint_url
+
+
+def client_of(service: str, endpoint_url: str | None) -> Any:
+    """A boto3 client of the deployment's account."""
     if endpoint_url is None:
         made = boto3.client(service, region_name=settings().region)  # type: ignore[call-overload]
         return expect_bucket_owner(made, settings().account_id)
@@ -116,10 +123,15 @@ def _parser() -> argparse.ArgumentParser:
         help="store tokens that a client left there instead of signing in: garmin_tokens.json, or garth's "
         "oauth1_token.json and oauth2_token.json (source garminexport)",
     )
+    add_place_options(parser)
+    return parser
+
+
+def add_place_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where tokens are stored."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--local", action="store_true", help=f"local AWS of `make run`, {LOCAL_AWS}")
     where.add_argument("--endpoint-url", metavar="URL", help="local AWS elsewhere")
-    return parser
 
 
 if __name__ == "__main__":

@@ -94,11 +94,15 @@ def _common(item: Fields, activity_type: Fields, avg_hr: str, max_hr: str) -> Ro
         "avg_power_w": item.positive("avgPower"),
         "training_load": item.number("activityTrainingLoad"),
         "anaerobic_te": item.number("anaerobicTrainingEffect"),
-        "is_manual": item.flag("manualActivity"),
+        "is_manual": _either(item.flag("manualActivity"), item.flag("isManualActivity")),
         "parent_id": item.identifier("parentId"),
         "_vo2max": item.positive("vO2MaxValue"),
         "_device": item.identifier("deviceId"),
         "_start_local": start_local,
-        "_is_parent": item.flag("isMultiSportParent") or item.flag("parent") or None,
+        "_is_parent": item.flag("isMultiSportParent") or item.flag("parent") or item.flag("isParent") or None,
         "_is_virtual": (type_key is not None and type_key.lower().startswith("virtual_")) or None,
     }
+
+
+def _either(flag: bool | None, other: bool | None) -> bool | None:
+    return flag if flag is not None else other

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from include.curate import activities, days, fit_document
+from include.curate import activities, days, fit_document, personal_api
 from include.curate.fields import Fields
 
 Row = dict[str, Any]
@@ -99,6 +99,10 @@ def _object(value: dict[str, Any], into: Parsed) -> None:  # noqa: C901, PLR0912
     elif "dateWeightList" in value:
         weighings = item.parts("dateWeightList")
         _take(into.days, map(days.weight_row, sorted(weighings, key=_weighed_at)), into, "weighing")
+    elif "dailyWeightSummaries" in value:
+        _take(into.days, personal_api.weighing_rows(item), into, "weighing")
+    elif isinstance(value.get("data"), list) and "calendarDate" not in value:
+        _take(into.days, personal_api.summary_rows(item), into, "day")
     elif "generic" in value or "cycling" in value:
         _readings(days.max_met_readings, item, into, "max_metrics")
     elif "maxMet" in value:

@@ -2,6 +2,7 @@
 
 from include.garmin.document import (
     Held,
+    KeyNeeded,
     LoginNeeded,
     RawDocument,
     Source,
@@ -14,6 +15,7 @@ from include.garmin.open import open_source
 
 __all__ = [
     "Held",
+    "KeyNeeded",
     "LoginNeeded",
     "RawDocument",
     "Source",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 ATHLETE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What an athlete may be called: the id becomes part of bucket keys and of REST paths."""
@@ -20,6 +20,10 @@ class UnknownAthlete(SourceError):
 
 class LoginNeeded(SourceError):
     """Garmin no longer takes the athlete's tokens; the message names the command that stores new ones."""
+
+
+class KeyNeeded(LoginNeeded):
+    """The athlete has no key of Garmin's Personal API, or one that ended or was revoked; no other try mends that."""
 
 
 class TooManyRequests(SourceError):
@@ -58,6 +62,15 @@ class StoredDocument(RawDocument):
     athlete_id: str
     fetched_at: datetime
     key: str
+
+
+@runtime_checkable
+class WarningSource(Protocol):
+    """A source that foresees what will stop it, such as the end of an athlete's key."""
+
+    def warnings(self, athlete_id: str) -> list[str]:
+        """One sentence each, for people; known once the athlete was fetched."""
+        ...
 
 
 class Source(Protocol):

@@ -15,9 +15,10 @@ FORMS = {
     "folder": "folder:PATH",
     "export": "export:PATH.zip, export:FOLDER or export:s3://BUCKET/KEY",
     "garminexport": "garminexport (live) or garminexport:BACKUP_DIR",
+    "personalapi": "personalapi (live, Garmin's own API)",
     "garminconnect": "garminconnect (live)",
 }
-LIVE = ("garminconnect", "garminexport")
+LIVE = ("personalapi", "garminconnect", "garminexport")
 """Specs that ask Garmin Connect itself."""
 
 Clients = Callable[[str], Any]
@@ -37,7 +38,7 @@ def open_source(spec: str, today: date, clients: Clients | None = None) -> Sourc
     name, _, argument = spec.partition(":")
     if spec in LIVE:
         return _live(spec, today, clients)
-    if name not in FORMS or name == "garminconnect":
+    if name not in FORMS or name in ("personalapi", "garminconnect"):
         raise SourceError(f"unknown source {spec!r}: use one of\n  " + "\n  ".join(FORMS.values()))
     if name == "synthetic":
         from include.garmin.synthetic import SyntheticSource
@@ -78,6 +79,10 @@ def _live(name: str, today: date, clients: Clients | None) -> Source:
 
     deployment = settings()
     place = (TokenStore(clients("ssm"), deployment.project), clients("s3"), deployment.bucket, today)
+    if name == "personalapi":
+        from include.garmin.connect.personal_source import PersonalApiSource
+
+        return PersonalApiSource(*place)
     if name == "garminconnect":
         from include.garmin.connect.garminconnect_source import GarminConnectSource
 

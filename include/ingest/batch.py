@@ -19,7 +19,7 @@ from include.features.history import history_document
 from include.features.offline_files import staged_body
 from include.features.origins import origins_document
 from include.features.store import rows_to_put
-from include.garmin.document import Source
+from include.garmin.document import Source, WarningSource
 from include.garmin.fetching import fetch_athlete, note_fetched
 from include.garmin.planning import Batch
 from include.garmin.raw import RawWritten, read_raw
@@ -49,9 +49,13 @@ def fetch_live(places: Places, batch: Batch, default_source: str, open_source: O
 
     def fetch(athlete_id: str) -> RawWritten:
         source = open_source(sources[athlete_id])
-        written = fetch_athlete(
-            places.s3, places.bucket, source, athlete_id, batch.days, now, live=True, again=batch.again
-        )
+        try:
+            written = fetch_athlete(
+                places.s3, places.bucket, source, athlete_id, batch.days, now, live=True, again=batch.again
+            )
+        finally:
+            if isinstance(source, WarningSource):
+                report.warn(source.warnings(athlete_id))
         note_fetched(places.s3, places.bucket, athlete_id, batch.days, now.date())
         return written
 

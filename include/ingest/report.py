@@ -32,6 +32,14 @@ class Report:
 
     done: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What will stop an athlete soon and can still be prevented, one sentence each."""
+
+    def warn(self, sentences: Iterable[str]) -> None:
+        """Log warnings and keep them."""
+        for sentence in sentences:
+            log.warning("%s", sentence)
+            self.warnings.append(sentence)
 
     def for_each[T](self, athlete_ids: Iterable[str], step: str, work: Callable[[str], T]) -> dict[str, T]:
         """Do `work` for every athlete; the results of those for whom it did not fail.

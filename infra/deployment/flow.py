@@ -210,6 +210,6 @@ def callers_of(home: Home) -> Callers:
 def no_athletes(found: Settings, airflow_url: str) -> str:
     """What a deployment without athletes waits for."""
     return (
-        f"\nDeployed, and no athlete yet: make garmin-login ATHLETE=me stores the tokens of one, then garmin_ingest "
-        f"fetches their data ({airflow_url}); source: {found.source}"
+        f"\nDeployed, and no athlete yet: make garmin-key ATHLETE=me stores the key of one (make garmin-login "
+        f"tokens of an unofficial login), then garmin_ingest fetches their data ({airflow_url}); source: {found.source}"
     )

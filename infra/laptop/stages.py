@@ -21,7 +21,7 @@ from infra.deployment.athletes import athletes_of
 from infra.deployment.chain import Chain, wait_for_airflow
 from infra.deployment.progress import Progress
 from infra.deployment.roles import as_deployer, clients_of, local_administrator
-from infra.laptop import airflow_database, ports, processes
+from infra.laptop import airflow_database, keys, ports, processes
 from infra.laptop.options import LaptopError, Options
 from infra.laptop.supervisor import Supervisor
 
@@ -84,9 +84,14 @@ class Deployment:
             _ = self.athletes
         self.supervisor.start(processes.local_aws(self.options, self.environment))
         airflow = threading.Thread(target=self._start_airflow, name="airflow", daemon=True)
-        airflow.start()
+        asks_first = self.options.source == keys.SOURCE
+        if not asks_first:
+            airflow.start()
         with self.progress.stage("local AWS", str(self.supervisor.log_file("local-aws"))):
             self._wait_for_local_aws()
+        if asks_first:  # while nothing else writes to the terminal
+            keys.require_key(self.administrator("ssm"), self.settings.project)
+            airflow.start()
         self._deploy()
         airflow.join()
         if self._airflow_failure:

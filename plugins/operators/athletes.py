@@ -3,10 +3,13 @@
 A mapped task an athlete would show the same, but costs the scheduler a task for each of hundreds of athletes.
 """
 
+import logging
 from typing import Any
 
 from include.ingest.report import FINAL, Report
 from plugins.operators.denied import is_denied
+
+log = logging.getLogger(__name__)
 
 
 class AthletesFailed(Exception):
@@ -15,6 +18,10 @@ class AthletesFailed(Exception):
 
 FAILED = "failed"
 """Key of the XCom that holds a task's failures, a text an athlete and step."""
+ASKS_GARMIN = "fetch_live"
+"""The task whose source may foresee what will stop it."""
+WARNED = "warned"
+"""Key of the XCom that holds a task's warnings, where it has any."""
 LABEL = "label"
 """Name in the task's context that `map_index_template` shows."""
 
@@ -49,6 +56,8 @@ def report_to_airflow(report: Report) -> None:
     context = get_current_context()
     context[LABEL] = label(report)  # type: ignore[literal-required]
     context["ti"].xcom_push(FAILED, failures(report))
+    if report.warnings:
+        context["ti"].xcom_push(WARNED, report.warnings)
     if not report.failures:
         return
     failed = {failure.athlete_id for failure in report.failures}
@@ -63,6 +72,25 @@ def kept_failures(ti: Any) -> dict[str, str]:
     for task_id, map_index in _task_instances(ti):
         found |= ti.xcom_pull(task_ids=task_id, key=FAILED, map_indexes=map_index) or {}
     return found
+
+
+def tell_warnings(ti: Any) -> None:
+    """Log the warnings of this run where a person looks first, and keep them with the task that sums the run up."""
+    warnings = kept_warnings(ti)
+    for sentence in warnings:
+        log.warning("%s", sentence)
+    if warnings:
+        ti.xcom_push(WARNED, warnings)
+
+
+def kept_warnings(ti: Any) -> list[str]:
+    """All warnings of this run: each is of a task that asked Garmin, whether that succeeded or not."""
+    asking = sorted(name for name in _states(ti) if name.startswith(ASKS_GARMIN))
+    found: list[str] = []
+    for name in asking:
+        index = name.removeprefix(ASKS_GARMIN).lstrip("_")
+        found += ti.xcom_pull(task_ids=ASKS_GARMIN, key=WARNED, map_indexes=int(index) if index.isdigit() else -1) or []
+    return list(dict.fromkeys(found))
 
 
 def failed_tasks(ti: Any) -> list[str]:

@@ -7,10 +7,10 @@ from botocore.exceptions import ClientError
 
 from dags import backfill
 from dags.ingest import window
-from include.garmin.document import LoginNeeded, SourceError, TooManyRequests, UnknownAthlete
+from include.garmin.document import KeyNeeded, LoginNeeded, SourceError, TooManyRequests, UnknownAthlete
 from include.ingest.report import Report
 from include.quality import DataRejected
-from plugins.operators.athletes import failures, label, retry_helps
+from plugins.operators.athletes import WARNED, failures, label, retry_helps, tell_warnings
 
 NO_DAYS: dict[str, Any] = {"from": None, "to": None}
 MIDNIGHT = datetime(2026, 3, 10, tzinfo=UTC)
@@ -58,6 +58,7 @@ def test_the_grid_names_the_failed_athletes_first_and_verdict_each_with_its_step
         DataRejected("no day"),
         UnknownAthlete("who"),
         TooManyRequests(90),
+        KeyNeeded("make a key"),
         ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject"),
     ],
 )
@@ -84,3 +85,36 @@ def test_a_backfill_run_of_the_schedule_has_its_month() -> None:
     assert backfill.window(NO_DAYS, "manual", *month) == (None, None)
     days = {"from": "2020-01-01", "to": None}
     assert backfill.window(days, "manual", None, None) == (date(2020, 1, 1), None)
+
+
+class RunOfTasks:
+    """As much of a task instance as `verdict` uses: states of a run's tasks, and the warnings that they pushed."""
+
+    dag_id, run_id = "garmin_ingest", "r1"
+
+    def __init__(self, states: dict[str, str], warnings: dict[tuple[str, int], list[str]]) -> None:
+        self.states, self.warnings = states, warnings
+        self.pushed: dict[str, Any] = {}
+
+    def get_task_states(self, **_: Any) -> Any:
+        return {self.run_id: self.states}
+
+    def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
+        return self.warnings.get((task_ids, map_indexes)) if key == WARNED else None
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+def test_verdict_warns_of_what_any_task_foresaw_once(caplog: pytest.LogCaptureFixture) -> None:
+    states = {"plan": "success", "fetch_live_0": "success", "fetch_live_1": "failed", "fetch_live_2": "success"}
+    run = RunOfTasks(states, {("fetch_live", 0): ["ann's key ends"], ("fetch_live", 1): ["ann's key ends", "bob's"]})
+    tell_warnings(run)
+    assert run.pushed == {WARNED: ["ann's key ends", "bob's"]}
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["ann's key ends", "bob's"]
+
+
+def test_verdict_is_silent_where_nothing_was_foreseen() -> None:
+    run = RunOfTasks({"plan": "success", "fetch_live": "skipped"}, {})
+    tell_warnings(run)
+    assert run.pushed == {}

@@ -21,7 +21,7 @@ def test_a_source_of_files_needs_a_path(spec: str) -> None:
         open_source(spec, TODAY)
 
 
-@pytest.mark.parametrize("spec", ["garminconnect", "garminexport"])
+@pytest.mark.parametrize("spec", ["personalapi", "garminconnect", "garminexport"])
 def test_a_live_source_is_opened_by_a_deployment(spec: str) -> None:
     assert is_live(spec)
     with pytest.raises(SourceError, match="Parameter Store"):
@@ -31,7 +31,7 @@ def test_a_live_source_is_opened_by_a_deployment(spec: str) -> None:
 def test_paths_are_made_absolute_and_buckets_left_alone() -> None:
     assert with_absolute_path("folder:here") == f"folder:{Path('here').absolute()}"
     assert with_absolute_path("export:a/b.zip") == f"export:{Path('a/b.zip').absolute()}"
-    for spec in ("export:s3://bucket/a.zip", "synthetic:athletes=2", "garminconnect", "garminexport"):
+    for spec in ("export:s3://bucket/a.zip", "synthetic:athletes=2", "personalapi", "garminconnect", "garminexport"):
         assert with_absolute_path(spec) == spec
 
 

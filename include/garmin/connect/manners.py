@@ -20,6 +20,10 @@ class BrokenAnswer(Exception):
     """An answer that did not arrive whole; asked for again, like after a network error."""
 
 
+class OutOfService(SourceError):
+    """The service asked to be left alone for longer than a run waits; no other question helps."""
+
+
 class Manners:
     """Asks one thing after the other, about one a second.
 
@@ -55,6 +59,7 @@ class Manners:
 
         Raises:
             TooManyRequests: Garmin answered 429.
+            OutOfService: it says that it is out of service for longer than a run waits.
             SourceError: no good answer after all tries.
             Exception: what `call` raised, for a status that another try does not mend.
         """
@@ -76,7 +81,7 @@ class Manners:
                 raise TooManyRequests(LEAVE_ALONE_S if asked_to_wait_s is None else asked_to_wait_s)
             pause_s = max(FIRST_BACKOFF_S * 2 ** (tried - 1) * self._chance.uniform(0.5, 1.5), asked_to_wait_s or 0.0)
             if pause_s > LONGEST_WAIT_S:
-                raise SourceError(f"Garmin Connect is out of service ({told}); run again after {pause_s:.0f} s")
+                raise OutOfService(f"Garmin Connect is out of service ({told}); run again after {pause_s:.0f} s")
             if tried < self._tries:
                 self._sleep(pause_s)
         raise SourceError(f"Garmin Connect gave no good answer in {self._tries} tries ({told}); run again later")

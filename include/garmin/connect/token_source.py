@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from include.garmin.connect.lease import lease, utc_now
 from include.garmin.connect.manners import Manners
-from include.garmin.connect.tokens import TokenStore
+from include.garmin.connect.tokens import Client, TokenStore
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class TokenSource:
     """The athletes who have stored tokens of one client."""
 
-    client: ClassVar[Literal["garminconnect", "garminexport"]]
+    client: ClassVar[Client]
 
     def __init__(
         self,
@@ -35,6 +35,8 @@ class TokenSource:
         `sleep` waits for a lease.
         """
         self._store = store
+        self._s3 = s3
+        self._bucket = bucket
         self._today = today
         self._manners = manners or Manners()
         self._now = now

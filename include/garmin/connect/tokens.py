@@ -1,4 +1,4 @@
-"""Garmin tokens in Parameter Store: one encrypted parameter an athlete, `/{project}/garmin/{athlete_id}`.
+"""Garmin tokens and keys in Parameter Store: one encrypted parameter an athlete, `/{project}/garmin/{athlete_id}`.
 
 Never a password. The key is AWS's own for Parameter Store (`alias/aws/ssm`), so a parameter costs nothing.
 """
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
-CLIENTS = ("garminconnect", "garminexport")
+Client = Literal["garminconnect", "garminexport", "personalapi"]
+CLIENTS: tuple[Client, ...] = ("garminconnect", "garminexport", "personalapi")
 MAX_VALUE_BYTES = 8192
 """An advanced parameter holds no more. Tokens of either client take 2 to 4 KB."""
 CONFIRM_TRIES = 5
@@ -25,9 +26,9 @@ CONFIRM_PAUSE_S = 0.5
 
 @dataclass(frozen=True)
 class Tokens:
-    """The token files of one athlete as the client keeps them on a disk; their content is in no repr."""
+    """The token files of one athlete as the client keeps them on a disk, or the key; their content is in no repr."""
 
-    client: Literal["garminconnect", "garminexport"]
+    client: Client
     files: Mapping[str, str] = field(repr=False)
     """JSON text by file name, e.g. `garmin_tokens.json`."""
     stored_at: datetime
@@ -38,6 +39,11 @@ class Tokens:
 def login_command(athlete_id: str) -> str:
     """The command that stores new tokens."""
     return f"make garmin-login ATHLETE={athlete_id}"
+
+
+def key_command(athlete_id: str) -> str:
+    """The command that stores a new key of Garmin's Personal API."""
+    return f"make garmin-key ATHLETE={athlete_id}"
 
 
 def require_athlete_id(athlete_id: str) -> None:
@@ -102,7 +108,7 @@ class TokenStore:
             Name=name,
             Value=text,
             Type="SecureString",
-            Description="Garmin Connect tokens, no password",
+            Description="Garmin Connect tokens or key, no password",
             Overwrite=True,
             # Up to 4 KB are free; what is larger becomes an advanced parameter by itself.
             Tier="Intelligent-Tiering",
