@@ -30,6 +30,7 @@ from include.garmin.fit_metrics import (
     MaxMet,
     fit_moment,
     max_mets,
+    plausible,
     utc_offset,
     vo2max_of_met,
 )
@@ -56,8 +57,9 @@ class FitSession:
 
     `sport` and `sub_sport` are names of the FIT profile (`multisport` for several sports), `start_local` is the wall
     clock at the place, without zone (None: the file does not tell), `timer_s` is without pauses, `elapsed_s` from the
-    first start to the last end, `vo2max` (the activity's) and `day_vo2max` in ml/kg/min to 0.01, `met_max_before` the
-    field of message 79 as stored, `device_id` the unit id that Garmin Connect calls `deviceId`.
+    first start to the last end, `vo2max` (the activity's) and `day_vo2max` in ml/kg/min to 0.01, `vo2max_is_whole` True
+    where the file tells it as a whole number, `met_max_before` the field of message 79 as stored, `device_id` the unit
+    id that Garmin Connect calls `deviceId`.
     """
 
     sport: str | None
@@ -79,6 +81,7 @@ class FitSession:
     training_load: float | None
     vo2max: float | None
     vo2max_sport: str | None
+    vo2max_is_whole: bool | None
     day_vo2max: float | None
     met_max_before: int | None
     device_id: str | None
@@ -207,8 +210,8 @@ def _session(found: _Found) -> FitSession:
     is_multisport = len(set(sports)) > 1
     activity = found.last("activity")
     offset = utc_offset(_utc(activity.get("local_timestamp")), _utc(activity.get("timestamp")))
-    vo2max, vo2max_sport, day_vo2max = (None, None, None) if is_multisport else _vo2max(found)
-    before = found.met_max_before[-1] if found.met_max_before and vo2max is None and not is_multisport else None
+    estimate = _Estimate() if is_multisport else _estimate(found)
+    before = found.met_max_before[-1:] if estimate.vo2max is None and not is_multisport else ()
     figures = _figures(sessions[0]) if len(sessions) == 1 else _summed(sessions, has_averages=not is_multisport)
     return FitSession(
         sport="multisport" if is_multisport else next(iter(sports), None),
@@ -217,10 +220,11 @@ def _session(found: _Found) -> FitSession:
         start_local=None if offset is None else min(starts).replace(tzinfo=None) + offset,
         sessions=len(sessions),
         **figures,
-        vo2max=vo2max,
-        vo2max_sport=vo2max_sport,
-        day_vo2max=day_vo2max,
-        met_max_before=before,
+        vo2max=estimate.vo2max,
+        vo2max_sport=estimate.sport,
+        vo2max_is_whole=True if estimate.is_whole else None,
+        day_vo2max=estimate.day_vo2max,
+        met_max_before=next(iter(before), None),
         device_id=_serial(file_id.get("serial_number")),
         device=_name(file_id.get("garmin_product")),
     )
@@ -280,19 +284,26 @@ def _elapsed(sessions: Sequence[Fields]) -> float | None:
     return max(end for _, end in known) - min(start for start, _ in known) if known else None
 
 
-def _vo2max(found: _Found) -> tuple[float | None, str | None, float | None]:
-    """The activity's estimate, its sport where it has one, and the day's: of the last message that tells it.
+@dataclass(frozen=True)
+class _Estimate:
+    vo2max: float | None = None
+    sport: str | None = None
+    is_whole: bool = False
+    day_vo2max: float | None = None
 
-    The published message goes before the unpublished one.
-    """
+
+def _estimate(found: _Found) -> _Estimate:
+    """What the last message says that tells a VO2max; the published message goes before the unpublished one."""
     for update in reversed(found.max_mets):
-        day = update.day_vo2max
-        if day is not None or update.activity_vo2max is not None:
-            return update.activity_vo2max or day, update.sport, day
+        day, activity, whole = update.day_vo2max, update.activity_vo2max, plausible(update.vo2max_whole)
+        if (precise := activity or day) is not None:
+            return _Estimate(precise, update.sport, day_vo2max=day)
+        if whole is not None:
+            return _Estimate(whole, update.sport, is_whole=whole == round(whole))
     for raw in reversed(found.met_max_raw):
         if (value := vo2max_of_met(raw)) is not None:
-            return value, None, None
-    return None, None, None
+            return _Estimate(value)
+    return _Estimate()
 
 
 def _utc(value: object) -> datetime | None:

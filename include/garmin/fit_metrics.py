@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fitdecode.processors import FIT_DATETIME_MIN, FIT_UTC_REFERENCE
-from fitdecode.profile import FIELD_TYPES
-
 from include.garmin.fit_frames import FitError, Message, fit_files, messages
 
 METRICS_SUFFIX = "_metrics.fit"
@@ -35,6 +32,9 @@ MAX_UPDATES = 10_000
 FILE_ID, ACTIVITY, TIMESTAMP_CORRELATION, MAX_MET_DATA = 0, 34, 162, 229
 ML_KG_MIN_PER_MET = 3.5
 MET_MAX_SCALE = 65_536
+_EPOCH = datetime(1989, 12, 31, tzinfo=UTC)
+_FIRST_TIME_S = 0x10000000
+"""Smaller values count from the device's start."""
 _VO2MAX_RANGE = (10.0, 100.0)
 """Outside of it the undocumented field holds something else, or nothing (0)."""
 _WANTED = frozenset({FILE_ID, ACTIVITY, TIMESTAMP_CORRELATION, MAX_MET_DATA})
@@ -76,12 +76,12 @@ class MaxMet:
 
     @property
     def day_vo2max(self) -> float | None:
-        """The day's VO2max: precise where the watch tells it, else whole."""
-        return vo2max_of_met(self.met_max_raw) or plausible(self.vo2max_whole)
+        """The day's VO2max, where the watch tells it with tenths."""
+        return vo2max_of_met(self.met_max_raw)
 
     @property
     def activity_vo2max(self) -> float | None:
-        """The VO2max of the activity before the update."""
+        """The VO2max of the activity before the update, with tenths."""
         return vo2max_of_met(self.activity_met_max_raw)
 
 
@@ -154,10 +154,8 @@ def plausible(vo2max: float | None) -> float | None:
 
 
 def fit_moment(seconds: float | None) -> datetime | None:
-    """Of seconds since 1989-12-31; small values count from the device's start, and are no time."""
-    if seconds is None or seconds < FIT_DATETIME_MIN:
-        return None
-    return datetime.fromtimestamp(FIT_UTC_REFERENCE + seconds, UTC)
+    """Of seconds since 1989-12-31; None for what is no time."""
+    return None if seconds is None or seconds < _FIRST_TIME_S else _EPOCH + timedelta(seconds=seconds)
 
 
 def utc_offset(local: datetime | None, utc: datetime | None) -> timedelta | None:
@@ -181,4 +179,6 @@ def _last_offset(wanted: Iterable[Message]) -> timedelta | None:
 def _profile_name(field_type: str, value: int | None) -> str | None:
     if value is None:
         return None
+    from fitdecode.profile import FIELD_TYPES  # curating reads no FIT file, and the profile is large
+
     return str(FIELD_TYPES[field_type].enum.get(value, value))

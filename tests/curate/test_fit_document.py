@@ -60,6 +60,7 @@ def test_a_session_is_a_row_of_the_table(item: Any) -> None:
         "_vo2max": 49.06,
         "_device": "3412345678",
         "_start_local": datetime(2025, 5, 2, 7, 0),
+        "_is_virtual": None,
     }
 
 
@@ -95,7 +96,7 @@ def test_sports_are_those_of_the_table(item: Any, sport: int | None, sub_sport: 
 
 
 def test_several_sessions_are_a_multisport_activity_without_reading(item: Any) -> None:
-    told = item(sessions=2)
+    told = item(sports=(CYCLING, 1))
     assert fit_document.activity(told)["sport"] == "multisport"
     assert fit_document.readings(told) == []
 

@@ -64,7 +64,12 @@ def test_vo2max_of_the_published_message_goes_first_and_names_its_sport() -> Non
 def test_fields_of_tenths_go_before_the_whole_number_of_the_published_message() -> None:
     session = read_session(activity_file(max_met=(520, RUNNING), max_met_raw=(met_raw(52.31), met_raw(51.96))))
     assert (session.vo2max, session.day_vo2max, session.vo2max_sport) == (51.96, 52.31, "running")
-    assert read_session(activity_file(max_met=(520, RUNNING))).day_vo2max == 52.0
+    assert session.vo2max_is_whole is None
+
+
+def test_a_whole_number_alone_is_said_to_be_one() -> None:
+    session = read_session(activity_file(max_met=(520, RUNNING)))
+    assert (session.vo2max, session.day_vo2max, session.vo2max_is_whole) == (52.0, None, True)
 
 
 def test_what_was_estimated_before_the_activity_is_kept_as_stored_and_is_no_vo2max() -> None:

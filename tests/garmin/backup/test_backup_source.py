@@ -112,7 +112,7 @@ def test_a_range_chooses_activities(ann: Path, start: date | None, end: date | N
 
 
 def test_a_held_session_is_not_decoded_again(ann: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup, "read_session", _fail)
+    monkeypatch.setattr(backup, "read_sessions", _fail)
     asked: list[tuple[str, date, str]] = []
     documents = _fetch(ann, held=lambda *slot: bool(asked.append(slot) or slot[2].endswith("-fit")))
     assert _names(documents) == ["101", "102"]
@@ -121,7 +121,7 @@ def test_a_held_session_is_not_decoded_again(ann: Path, monkeypatch: pytest.Monk
 
 def test_a_held_session_without_summary_is_found_on_either_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _write(tmp_path / "ann", RUN, "fit", activity_file())
-    monkeypatch.setattr(backup, "read_session", _fail)
+    monkeypatch.setattr(backup, "read_sessions", _fail)
     assert _fetch(tmp_path / "ann", held=lambda _kind, day, _name: day == date(2025, 5, 3)) == []
 
 
