@@ -12,7 +12,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 MAX_FIT_BYTES = 32 * 1024 * 1024
 """An hour with a reading every second is about 160 kB; a day and a night of it 4 MB."""
@@ -225,23 +225,28 @@ def _is_header(body: bytes, at: int) -> bool:
 
 def _definition(data: bytes, at: int) -> tuple[Definition, int]:
     """The definition at a place, and where what follows it begins."""
-    fixed = data[at : at + _FIXED_BYTES]
-    if len(fixed) < _FIXED_BYTES:
-        raise FitError("malformed: its data end within a definition")
-    is_big_endian = bool(fixed[2])
-    number = int.from_bytes(fixed[3:5], "big" if is_big_endian else "little")
-    fields, end = _fields(data, at + _FIXED_BYTES, fixed[5])
-    developer_bytes = 0
-    if fixed[0] & _WITH_DEVELOPER_FIELDS:
-        if end >= len(data):
-            raise FitError("malformed: its data end within a definition")
-        of_apps, end = _fields(data, end + 1, data[end])
-        developer_bytes = sum(size for _, size, _ in of_apps)
-    return Definition(number, is_big_endian, fields, developer_bytes), end
+    end = at + _FIXED_BYTES
+    if end <= len(data):
+        end += _FIELD_BYTES * data[end - 1]
+        if data[at] & _WITH_DEVELOPER_FIELDS:
+            end += 1 + (_FIELD_BYTES * data[end] if end < len(data) else 0)
+        if end <= len(data):
+            return _parsed(data[at:end]), end
+    raise FitError("malformed: its data end within a definition")
 
 
-def _fields(data: bytes, at: int, count: int) -> tuple[tuple[tuple[int, int, int], ...], int]:
-    end = at + _FIELD_BYTES * count
-    if end > len(data):
-        raise FitError("malformed: its data end within a definition")
-    return tuple([(data[n], data[n + 1], data[n + 2]) for n in range(at, end, _FIELD_BYTES)]), end
+@lru_cache(maxsize=1024)
+def _parsed(record: bytes) -> Definition:
+    """A whole definition; the files of a watch define the same few again and again."""
+    is_big_endian, count = bool(record[2]), record[5]
+    of_apps = record[_FIXED_BYTES + _FIELD_BYTES * count + 1 :]
+    return Definition(
+        number=int.from_bytes(record[3:5], "big" if is_big_endian else "little"),
+        is_big_endian=is_big_endian,
+        fields=_fields(record[_FIXED_BYTES : _FIXED_BYTES + _FIELD_BYTES * count]),
+        developer_bytes=sum(size for _, size, _ in _fields(of_apps)),
+    )
+
+
+def _fields(record: bytes) -> tuple[tuple[int, int, int], ...]:
+    return tuple([(record[n], record[n + 1], record[n + 2]) for n in range(0, len(record), _FIELD_BYTES)])

@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from include.garmin.document import NO_DAY, RawDocument
-from include.garmin.fit_metrics import HEAD_BYTES, MAX_METRICS_BYTES, FitError, MaxMet, is_metrics, read_metrics
+from include.garmin.fit_frames import FitError
+from include.garmin.fit_metrics import HEAD_BYTES, MAX_METRICS_BYTES, MaxMet, is_metrics, read_metrics
 
 KIND = "max_metrics"
 MAX_FILES = 500_000

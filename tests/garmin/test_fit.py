@@ -165,6 +165,7 @@ def _session_without_clock() -> bytes:
         (FitFile(body=bytearray(A_RUN[14:-2])).finish(claimed_bytes=0), "the recording was broken off"),
         (FitFile(body=bytearray(A_RUN[14:-2] + b"\x0f")).finish(), "a message that was not defined"),
         (FitFile(body=bytearray(A_RUN[14:-3])).finish(), "its data end within a message"),
+        (FitFile(body=bytearray(A_RUN[14:-2] + b"\x61\0\0\x12\0\0")).finish(), "end within a definition"),
         (FitFile(body=bytearray(A_RUN[14:-2] + b"\x41\0\0\x12\0\x05\x01")).finish(), "end within a definition"),
         (activity_file(file_type=SETTINGS_FILE), "a FIT file of type settings, not of an activity"),
         (_records_alone(), "holds no session with a start time"),

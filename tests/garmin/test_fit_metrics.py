@@ -8,7 +8,8 @@ import pytest
 from include.garmin import SourceError, fit_metrics, metrics_documents
 from include.garmin.backup import BackupSource
 from include.garmin.document import RawDocument
-from include.garmin.fit_metrics import FitError, file_type, is_metrics, read_metrics
+from include.garmin.fit_frames import FitError
+from include.garmin.fit_metrics import file_type, is_metrics, read_metrics
 from include.garmin.folder import FolderSource
 from include.garmin.metrics_documents import Metrics, metrics_in_folder
 from tests.garmin.fit_files import CYCLING, ENUM, MAX_MET_DATA, UINT16, UINT32, FitFile, activity_file, metrics_file

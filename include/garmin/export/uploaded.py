@@ -15,7 +15,7 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
 
 from include.garmin.document import RawDocument, SourceError
 from include.garmin.export.archive import MAX_DIRECTORY_BYTES, refuse_unsound
-from include.garmin.export.measured import DAMAGE, MIB, READ_BYTES, Member, Readable
+from include.garmin.export.measured import DAMAGE, MAX_RATIO, MIB, READ_BYTES, Member, Readable
 from include.garmin.fit_metrics import HEAD_BYTES, MAX_METRICS_BYTES, is_metrics
 from include.garmin.metrics_documents import Metrics
 
@@ -24,8 +24,6 @@ MAX_ZIPS = 500
 MAX_ZIP_BYTES = 4096 * MIB
 """Of one of them. Garmin begins a new one long before."""
 MAX_ALL_BYTES = 32 * 1024 * MIB
-MAX_ZIP_RATIO = 20
-"""Bytes out for each byte in, of a zip within the zip: what is packed does not pack again."""
 RATIO_FREE_BYTES = 8 * MIB
 _TAIL_BYTES = MAX_DIRECTORY_BYTES + 128 * 1024
 """The list of entries, and the record and comment after it."""
@@ -98,7 +96,7 @@ class _Rewound(RawIOBase):
     def __init__(self, member: Member) -> None:
         """Reads to the end. Raises BadZipFile when more comes out than such a zip can hold, and as the member."""
         self._member = member
-        most = min(MAX_ZIP_BYTES, RATIO_FREE_BYTES + MAX_ZIP_RATIO * member.packed_bytes)
+        most = min(MAX_ZIP_BYTES, RATIO_FREE_BYTES + MAX_RATIO * member.packed_bytes)
         chunks: deque[bytes] = deque()
         size = kept = 0
         with closing(member.open()) as stream:

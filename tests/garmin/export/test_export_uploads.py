@@ -122,9 +122,9 @@ def test_overlapping_entries_are_refused() -> None:
 
 def test_what_unpacks_beyond_all_bounds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploaded, "RATIO_FREE_BYTES", 100)
-    body = uploaded_zip([METRICS])
+    body = uploaded_zip([METRICS] * 3)
     documents = list(uploaded_metrics([_member(f"{UPLOADS}/a.zip", body, packed_bytes=1)], None, None))
-    assert "unpacks to more than 120 bytes from 1" in _reasons(documents)[0]
+    assert "unpacks to more than 300 bytes from 1" in _reasons(documents)[0]
 
 
 def test_a_long_list_of_entries_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
