@@ -39,6 +39,8 @@ __all__ = ["MAX_FIT_BYTES", "FitError", "FitSession", "read_session", "read_sess
 
 MAX_SUMMARIES = 1000
 """Messages that a session is made of; an activity of one session has about five."""
+MAX_SUMMARY_BYTES = 1024 * 1024
+"""Of those messages; they are decoded field by field, which takes half a second for so much. One has 300 bytes."""
 
 SESSION, PHYSIOLOGICAL_METRICS, USER_METRICS = 18, 140, 79
 MET_MAX, MET_MAX_BEFORE = 7, 0
@@ -159,11 +161,14 @@ def _read(file: FitFile) -> FitSession:
 
 
 def _find(file: FitFile) -> _Found:
-    wanted = []
+    wanted, size = [], 0
     for message in messages(file.data, _WANTED):
         wanted.append(message)
+        size += len(message.payload)
         if len(wanted) > MAX_SUMMARIES:
             raise FitError(f"more than {MAX_SUMMARIES} messages about sessions")
+        if size > MAX_SUMMARY_BYTES:
+            raise FitError(f"more than {MAX_SUMMARY_BYTES} bytes of messages about sessions")
     return _Found(
         by_name=_decoded(as_file(message for message in wanted if message.number in _OF_PROFILE)),
         max_mets=max_mets(wanted),

@@ -14,6 +14,7 @@ from tests.garmin.fit_files import (
     SESSION,
     SETTINGS_FILE,
     SINT32,
+    STRING,
     SWIMMING,
     TRAIL,
     TREADMILL,
@@ -228,6 +229,14 @@ def test_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sessions_are_bounded() -> None:
     with pytest.raises(FitError, match="more than 1000 messages about sessions"):
         read_session(activity_file(sessions=1001))
+
+
+def test_bytes_of_sessions_are_bounded() -> None:
+    fit_file = FitFile()
+    for _ in range(700):
+        fit_file.message(SESSION, dict.fromkeys(range(10), (STRING, "x" * 199)))
+    with pytest.raises(FitError, match="more than 1048576 bytes of messages about sessions"):
+        read_session(fit_file.finish())
 
 
 def test_memory_does_not_grow_with_the_records() -> None:
