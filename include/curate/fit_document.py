@@ -8,7 +8,6 @@ from typing import Any
 
 from include.curate.fields import Fields
 from include.curate.sports import sport_of
-from include.curate.tables import VO2MAX_SPORTS
 from include.garmin.fit_metrics import plausible, vo2max_of_met
 
 Row = dict[str, Any]
@@ -21,6 +20,8 @@ _NOT_BY_LEGS = frozenset({
     "bike_to_run_transition", "run_to_bike_transition", "swim_to_bike_transition",
 })  # fmt: skip
 """Sub-sports that go before their sport: the activity list has a type of its own for each, and it is no riding."""
+_UPDATED_SPORTS = ("running", "cycling")
+"""Of METRICS files. They do not say whether heart rate was measured, without which a walk tells nothing."""
 BEFORE_THE_ACTIVITY = "VO2max of before the activity (FIT message 79), of unsure scale"
 
 
@@ -84,7 +85,7 @@ def update_readings(item: Fields) -> list[Row]:
     update = item.part("fitMaxMet")
     updated_at, local = update.moment("updated_at_utc"), update.moment("updated_local")
     sport = _sport(update) or "running"  # without a sport of its own it is the series that Garmin calls generic
-    if sport not in VO2MAX_SPORTS or updated_at is None:
+    if sport not in _UPDATED_SPORTS or updated_at is None:
         return []
     precise = vo2max_of_met(update.number("met_max_raw"))
     return [

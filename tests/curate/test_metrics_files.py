@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from include.curate import curate
 from include.garmin.metrics_documents import Metrics
-from tests.garmin.fit_files import CYCLING, ROWING, RUNNING, metrics_file
+from tests.garmin.fit_files import CYCLING, ROWING, RUNNING, WALKING, metrics_file
 
 DAY = "2025-05-02"
 EVENING = datetime(2025, 5, 2, 18)
@@ -53,7 +53,7 @@ def test_the_same_reading_of_another_source_is_one_reading() -> None:
 def test_running_and_cycling_stay_two_series_and_other_sports_are_none() -> None:
     bodies = [
         metrics_file((EVENING, value, None), sport=sport)
-        for value, sport in ((50.3, 1), (54.2, CYCLING), (40.0, ROWING))
+        for value, sport in ((50.3, 1), (54.2, CYCLING), (40.0, ROWING), (41.0, WALKING))
     ]
     assert readings(curated(*_documents(*bodies))) == [(DAY, "cycling", 54.2, True), (DAY, "running", 50.3, True)]
     assert readings(curated(*_documents(metrics_file((EVENING, 50.3, None), sport=None)))) == [
