@@ -11,6 +11,7 @@ from include.curate.merge import merge_activities, merge_days
 from include.curate.months import month_of
 from include.curate.multisport import count_once
 from include.curate.parse import Parsed, parse_document
+from include.curate.reading_days import with_local_days
 from include.curate.readings import one_a_day
 from include.curate.tables import Tables, empty_tables, to_frame
 from include.curate.twins import merge_twins
@@ -64,7 +65,7 @@ def _tables(parsed: Parsed, athlete_id: str, since_month: str | None) -> Tables:
     rows = {
         "activities": activities,
         "days": [row for row in merge_days(parsed.days) if _tells_something(row)],
-        "vo2max": one_a_day(parsed.readings, activities, mends),
+        "vo2max": one_a_day(with_local_days(parsed.readings, activities), activities, mends),
     }
     frames = {
         table: to_frame(table, [row | {"athlete_id": athlete_id} for row in found if _is_of(row, since_month)])

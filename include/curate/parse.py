@@ -90,6 +90,8 @@ def _object(value: dict[str, Any], into: Parsed) -> None:  # noqa: C901, PLR0912
     elif "fitSession" in value:
         _take(into.activities, [fit_document.activity(item)], into, "fit")
         _readings(fit_document.readings, item, into, "fit")
+    elif "fitMaxMet" in value:
+        _readings(fit_document.update_readings, item, into, "fit_metrics")
     elif "dailySleepDTO" in value:
         _take(into.days, [days.sleep_row(item.part("dailySleepDTO"))], into, "sleep")
     elif "hrvSummaries" in value:

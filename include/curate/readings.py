@@ -9,7 +9,7 @@
    its first. 0.0 is "not estimated", not a reading.
 5. The reading's own calendar date is its day, never the day that was asked for.
 6. What the day's last activity of the sport told is kept beside the reading, as `activity_vo2max`: the two series are
-   never mixed, but the day's own follows the activities'.
+   never mixed, but the day's own follows the activities'. A METRICS file tells it with tenths, and goes before.
 """
 
 from collections import defaultdict
@@ -32,13 +32,14 @@ def one_a_day(day_level: Sequence[Row], activities: Sequence[Row], mends: Mends)
     told = {key: (row["device"], row["activity_vo2max"]) for key, row in chosen.items()}
     for (day, sport), reading in _by_own_sport(merge_readings(day_level), carried, mends).items():
         precise = reading.get("precise")
-        device, activity_vo2max = told.get((day, sport), (None, None))
+        device, of_activity = told.get((day, sport), (None, None))
+        of_update = reading.get("activity_vo2max")
         chosen[day, sport] = {
             "day": day,
             "sport": sport,
             "vo2max": precise if precise is not None else reading["rounded"],
             "is_precise": precise is not None,
-            "activity_vo2max": activity_vo2max,
+            "activity_vo2max": of_update if of_update is not None else of_activity,
             "device": device,
         }
     return list(chosen.values())

@@ -3,7 +3,7 @@
 | sport | types |
 |---|---|
 | running | every kind: street, trail, track, treadmill, indoor, virtual, obstacle, ultra |
-| cycling | every kind of bike, also indoor, virtual and electric |
+| cycling | every kind of bike, also indoor and virtual |
 | swimming | pool, open water |
 | walking | also casual, speed and indoor walking |
 | hiking | also mountaineering and rucking |
@@ -30,10 +30,10 @@ _PARTS = (
     ("motorcycling", "other"),
     ("handcycling", "other"),
     ("hand_cycling", "other"),
+    ("e_bik", "other"),
     ("running", "running"),
     ("cycling", "cycling"),
     ("biking", "cycling"),
-    ("e_bike", "cycling"),
     ("swimming", "swimming"),
     ("walking", "walking"),
     ("hiking", "hiking"),
@@ -45,8 +45,8 @@ _PARTS = (
 def sport_of(type_key: str | None) -> str:
     """The sport of a Garmin `typeKey`; `other` for what is none of them, or unknown.
 
-    Every kind of running is running and every kind of bike is cycling, for Garmin too keeps one VO2max for each of
-    the two.
+    Every kind of running is running and every kind of bike that legs drive is cycling, for Garmin too keeps one VO2max
+    for each of the two.
     """
     key = (type_key or "").lower()
     if key in _EXACT:

@@ -5,7 +5,10 @@ Windows with `_` for `:`). Of them are read:
 
 - summaries, handed out byte for byte: Garmin's answer, which says nothing about VO2max;
 - FIT files, of which a JSON document of the session is handed out: `{"activityId": …, "fitSession": {…}}`, the fields
-  of `include.garmin.fit.FitSession`. VO2max comes from here;
+  of `include.garmin.fit.FitSession`. VO2max comes from here. Of a chain of activities in one file the one that began
+  nearest to the file's start has the file's id, each other its id and a number (`101-2`);
+- METRICS files, in it and below: by name (`…_METRICS.fit`) or by what their first bytes say; so GarminDB's folder,
+  which has `FitFiles` in it, is a backup too. See `include.garmin.metrics_documents`;
 - `activity_list*.json`: pages of the activity list, where someone has kept them there.
 
 Left alone are `_details.json` (every second of the activity: megabytes, and nothing that the tables hold), `.gpx`,
@@ -21,12 +24,13 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from include.garmin.document import ATHLETE_ID, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
-from include.garmin.fit import MAX_FIT_BYTES, FitError, read_session
+from include.garmin.fit import MAX_FIT_BYTES, FitError, FitSession, read_sessions
 from include.garmin.folder import NO_DAY
+from include.garmin.metrics_documents import metrics_in_folder, metrics_paths
 from include.garmin.raw import MAX_DOCUMENT_BYTES
 
 EXPECTED = "{start}_{id}_summary.json and {start}_{id}.fit as `garmin-backup` writes them, in it or in its sub-folders"
@@ -36,6 +40,8 @@ _ACTIVITY_FILE = re.compile(
 )
 _PAGE_FILE = re.compile(r"activity_list[A-Za-z0-9_-]*\.json")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_START_LENGTH = len("2025-05-02T05:00:00")
+_GARMINDB = "FitFiles"
 _ONE_DAY = timedelta(days=1)
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 2), date(2200, 12, 31)
 
@@ -78,7 +84,7 @@ class BackupSource:
     def fetch(
         self, athlete_id: str, start: date | None, end: date | None, held: Held = nothing_held
     ) -> Iterator[RawDocument]:
-        """Summaries and sessions of the activities of the range, by day, then pages of the activity list.
+        """Summaries and sessions of the activities of the range, by day, pages of the activity list, METRICS files.
 
         A FIT file whose session is `held` is not decoded again.
         """
@@ -99,6 +105,7 @@ class BackupSource:
             page, days = self._page(path)
             if not days or (days[0] <= end and start <= days[-1]):
                 yield page
+        yield from metrics_in_folder(folder, start, end)
 
     def _of_activity(self, activity: _Activity, held: Held) -> Iterator[RawDocument]:
         local_day = None
@@ -114,16 +121,18 @@ class BackupSource:
             name = f"{activity.activity_id}-fit"
             near = (activity.utc_day, activity.utc_day - _ONE_DAY, activity.utc_day + _ONE_DAY)
             if not any(held("activity", day, name) for day in ((local_day,) if local_day else near)):
-                yield self._fit(activity, activity.fit, name, local_day)
+                yield from self._fit(activity, activity.fit, name, local_day)
 
-    def _fit(self, activity: _Activity, path: Path, name: str, local_day: date | None) -> RawDocument:
+    def _fit(self, activity: _Activity, path: Path, name: str, local_day: date | None) -> Iterator[RawDocument]:
         try:
-            session = read_session(self._read(path, MAX_FIT_BYTES))
+            sessions = read_sessions(self._read(path, MAX_FIT_BYTES))
         except (_Unusable, FitError) as reason:
-            return _unusable(name, local_day or activity.utc_day, path, reason)
-        day = local_day or (session.start_local or session.started_at_utc).date()
-        value = {"activityId": int(activity.activity_id), "fitSession": session.as_json()}
-        return RawDocument("activity", day, name, json.dumps(value, sort_keys=True).encode())
+            yield _unusable(name, local_day or activity.utc_day, path, reason)
+            return
+        own = min(sessions, key=lambda session: _seconds_apart(session, path.name))
+        yield _session_document(int(activity.activity_id), own, name, local_day)
+        for number, session in enumerate((each for each in sessions if each is not own), 2):
+            yield _session_document(f"{activity.activity_id}-{number}", session, f"{name}-{number}", None)
 
     def _page(self, path: Path) -> tuple[RawDocument, list[date]]:
         """A page of the activity list, and the days of its activities."""
@@ -147,6 +156,21 @@ class BackupSource:
         if len(body) > limit:
             raise _Unusable(f"larger than {limit} bytes")
         return body
+
+
+def _session_document(activity_id: int | str, session: FitSession, name: str, local_day: date | None) -> RawDocument:
+    day = local_day or (session.start_local or session.started_at_utc).date()
+    value = {"activityId": activity_id, "fitSession": session.as_json()}
+    return RawDocument("activity", day, name, json.dumps(value, sort_keys=True).encode())
+
+
+def _seconds_apart(session: FitSession, file_name: str) -> float:
+    """Between a session's start and that of the file's name, both in UTC; 0 when the name's cannot be read."""
+    try:
+        start = datetime.fromisoformat(file_name[:_START_LENGTH].replace("_", ":"))
+    except ValueError:
+        return 0.0
+    return abs((session.started_at_utc.replace(tzinfo=None) - start).total_seconds())
 
 
 def _scan(folder: Path) -> tuple[list[_Activity], list[Path]]:
@@ -189,7 +213,12 @@ def _files(folder: Path) -> Iterator["os.DirEntry[str]"]:
 def _is_backup(folder: Path) -> bool:
     if not folder.is_dir():
         return False
-    return any(_ACTIVITY_FILE.fullmatch(entry.name) or _PAGE_FILE.fullmatch(entry.name) for entry in _files(folder))
+    if any(_ACTIVITY_FILE.fullmatch(entry.name) or _PAGE_FILE.fullmatch(entry.name) for entry in _files(folder)):
+        return True
+    # Below a folder that is not GarminDB's there may be athletes: each is to be found by itself.
+    garmindb = folder / _GARMINDB
+    found = metrics_paths(garmindb) if garmindb.is_dir() else metrics_paths(folder, below=False)
+    return next(found, None) is not None
 
 
 def _unusable(name: str, last_day: date, path: Path, reason: Exception, kind: str = "activity") -> RawDocument:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
+NO_DAY = date(1970, 1, 1)
+"""Last day of a document in which nothing has a date."""
 ATHLETE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What an athlete may be called: the id becomes part of bucket keys and of REST paths."""
 

@@ -1,18 +1,20 @@
-"""Athletes as files: `PATH/{athlete}/activities.json` and, where there is one, `daily.json`."""
+"""Athletes as files: `PATH/{athlete}/activities.json`, and where there are any `daily.json` and METRICS files."""
 
 import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
-from include.garmin.document import ATHLETE_ID, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
+from include.garmin.document import ATHLETE_ID, NO_DAY, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
+from include.garmin.metrics_documents import metrics_in_folder
 from include.garmin.raw import MAX_DOCUMENT_BYTES
+
+__all__ = ["NO_DAY", "FolderSource"]
 
 ACTIVITIES = "activities.json"
 DAILY = "daily.json"
-NO_DAY = date(1970, 1, 1)
-"""Last day of a file in which no row has a date."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -45,7 +47,11 @@ class FolderSource:
         end: date | None,
         held: Held = nothing_held,  # noqa: ARG002 - nothing is asked over a network
     ) -> Iterator[RawDocument]:
-        """Both files as they are. Raises SourceError naming a file that cannot be read or is not a JSON list."""
+        """Both files as they are, then the updates in METRICS files in the folder and below.
+
+        Raises:
+            SourceError: naming a JSON file that cannot be read or is no list.
+        """
         if athlete_id not in self._folders:
             raise UnknownAthlete(
                 f"no athlete {athlete_id!r} in the source folder; there are {', '.join(self.athletes())}"
@@ -57,7 +63,8 @@ class FolderSource:
         documents = [_read(folder / ACTIVITIES, "activity_list", "startTimeLocal", (start, end))]
         if (folder / DAILY).is_file():
             documents.append(_read(folder / DAILY, "day", "calendarDate", (start, end)))
-        return (document for document in documents if document is not None)
+        found = (document for document in documents if document is not None)
+        return chain(found, metrics_in_folder(folder, start, end))
 
 
 def _athletes_in(path: Path) -> dict[str, Path]:

@@ -340,7 +340,7 @@ def test_an_activity_without_start_is_a_row_without_day() -> None:
         ("virtual_run", "running"),
         ("indoor_cycling", "cycling"),
         ("mountain_biking", "cycling"),
-        ("e_bike_fitness", "cycling"),
+        ("e_bike_fitness", "other"),
         ("open_water_swimming", "swimming"),
         ("casual_walking", "walking"),
         ("rucking", "hiking"),

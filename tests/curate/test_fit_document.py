@@ -11,16 +11,29 @@ from include.curate.activities import list_item
 from include.curate.fields import Fields
 from include.garmin.backup import BackupSource
 from tests.garmin.fit_files import (
+    BIKE_TO_RUN,
     CYCLING,
+    E_BIKE_FITNESS,
+    E_BIKE_MOUNTAIN,
+    E_BIKING,
     FITNESS_EQUIPMENT,
     GENERIC,
+    HAND_CYCLING,
+    INDOOR_CYCLING,
+    ROWING,
+    RUNNING,
     STRENGTH_TRAINING,
+    SWIMMING,
+    TRAIL,
     TRAINING,
+    TRANSITION,
     TREADMILL,
     UINT8,
     UINT16,
+    VIRTUAL_ACTIVITY,
     WALKING,
     activity_file,
+    met_raw,
 )
 
 NO_HR, NO_POWER = {16: (UINT8, 0xFF)}, {20: (UINT16, 0xFFFF)}
@@ -60,6 +73,7 @@ def test_a_session_is_a_row_of_the_table(item: Any) -> None:
         "_vo2max": 49.06,
         "_device": "3412345678",
         "_start_local": datetime(2025, 5, 2, 7, 0),
+        "_is_virtual": None,
     }
 
 
@@ -82,6 +96,11 @@ def test_the_day_is_the_day_at_the_place(item: Any) -> None:
     ("sport", "sub_sport", "expected"),
     [
         (CYCLING, 0, "cycling"),
+        (CYCLING, HAND_CYCLING, "other"),
+        (CYCLING, E_BIKE_FITNESS, "other"),
+        (CYCLING, E_BIKE_MOUNTAIN, "other"),
+        (E_BIKING, 0, "other"),
+        (RUNNING, TRAIL, "running"),
         (WALKING, 0, "walking"),
         (FITNESS_EQUIPMENT, TREADMILL, "running"),
         (TRAINING, STRENGTH_TRAINING, "strength"),
@@ -94,8 +113,57 @@ def test_sports_are_those_of_the_table(item: Any, sport: int | None, sub_sport: 
     assert fit_document.activity(item(sport=sport, sub_sport=sub_sport))["sport"] == expected
 
 
-def test_several_sessions_are_a_multisport_activity_without_reading(item: Any) -> None:
-    told = item(sessions=2)
+@pytest.mark.parametrize(
+    ("sport", "sub_sport", "type_key"),
+    [
+        (RUNNING, 0, "running"),
+        (RUNNING, TREADMILL, "treadmill_running"),
+        (RUNNING, TRAIL, "trail_running"),
+        (RUNNING, VIRTUAL_ACTIVITY, "virtual_run"),
+        (CYCLING, INDOOR_CYCLING, "indoor_cycling"),
+        (CYCLING, VIRTUAL_ACTIVITY, "virtual_ride"),
+        (CYCLING, HAND_CYCLING, "handcycling"),
+        (CYCLING, E_BIKE_FITNESS, "e_bike_fitness"),
+        (E_BIKING, E_BIKE_MOUNTAIN, "e_bike_mountain"),
+        (TRANSITION, BIKE_TO_RUN, "bikeToRunTransition"),
+        (SWIMMING, 0, "lap_swimming"),
+        (TRAINING, STRENGTH_TRAINING, "strength_training"),
+        (ROWING, 0, "rowing"),
+    ],
+)
+def test_a_file_and_the_activity_list_tell_the_same_sport(item: Any, sport: int, sub_sport: int, type_key: str) -> None:
+    listed = list_item(Fields({"activityId": 1, "activityType": {"typeKey": type_key}}, Counter()))
+    row = fit_document.activity(item(sport=sport, sub_sport=sub_sport))
+    assert listed is not None
+    assert (row["sport"], row["_is_virtual"]) == (listed["sport"], listed["_is_virtual"])
+    assert (row["sport"] in ("running", "cycling")) == bool(
+        fit_document.readings(item(sport=sport, sub_sport=sub_sport))
+    )
+
+
+def test_two_sessions_of_a_run_are_a_run_with_its_reading(item: Any) -> None:
+    told = item(sessions=2, seconds=1800)
+    row = fit_document.activity(told)
+    assert (row["sport"], row["duration_s"], row["avg_hr_bpm"]) == ("running", 3600.0, 151.0)
+    assert fit_document.readings(told)[0]["precise"] == 49.1
+
+
+def test_what_was_estimated_before_the_activity_is_counted_and_no_reading(item: Any) -> None:
+    told = item(vo2max_raw=None, met_max_before=14_200)
+    assert fit_document.readings(told) == []
+    assert told.unread == {fit_document.BEFORE_THE_ACTIVITY: 1}
+
+
+def test_a_published_whole_number_is_rounded_and_its_tenths_are_precise(item: Any) -> None:
+    (whole,) = fit_document.readings(item(max_met=(520, RUNNING)))
+    assert (whole["precise"], whole["rounded"]) == (None, 52.0)
+    told = item(max_met=(520, RUNNING), max_met_raw=(met_raw(52.31), met_raw(51.96)))
+    assert fit_document.readings(told)[0]["precise"] == 52.3
+    assert fit_document.activity(told)["_vo2max"] == 51.96
+
+
+def test_several_sports_are_a_multisport_activity_without_reading(item: Any) -> None:
+    told = item(sports=(CYCLING, 1))
     assert fit_document.activity(told)["sport"] == "multisport"
     assert fit_document.readings(told) == []
 

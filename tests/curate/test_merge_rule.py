@@ -54,6 +54,7 @@ def _reading(shape: str, n: float) -> Any:
     return {
         "max_metrics": [{"generic": max_met(DAY, 50.1 + n)}],
         "export_max_met": [{"calendarDate": DAY, "maxMet": (50.1 + n) / 3.5}],
+        "fit_metrics": [{"fitMaxMet": {"updated_at_utc": f"{DAY}T09:00:00", "met_max_raw": (50.1 + n) / 3.5 * 65_536}}],
         "export_activity": [{"calendarDate": DAY, "sport": "RUNNING", "vo2MaxValue": 50.0 + n}],
         "day": {"calendarDate": DAY, "vo2MaxPreciseValue": 50.1 + n},
         "fit": {"activityId": 5, "fitSession": session},

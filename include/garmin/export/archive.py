@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from include.garmin.document import SourceError
-from include.garmin.export.layout import WHAT_IT_LOOKS_LIKE, family_of, is_in_export
+from include.garmin.export.layout import WHAT_IT_LOOKS_LIKE, is_in_export, is_read
 from include.garmin.export.measured import DAMAGE, MIB, Member, Readable, shown
 
 MAX_DIRECTORY_BYTES = 8 * MIB
@@ -50,17 +50,18 @@ def zip_members(file: IO[bytes], label: str) -> Iterator[list[Member]]:
         raise SourceError(f"{label}: is no zip, or not a whole one ({error}); download the export again") from error
     with archive:
         entries = archive.infolist()
-        _refuse_unsound(entries, archive.start_dir, label)
+        refuse_unsound(entries, archive.start_dir, label)
         if not any(is_in_export(_path(entry)) for entry in entries):
             raise SourceError(f"{label}: holds no folder DI_CONNECT; {WHAT_IT_LOOKS_LIKE}")
-        wanted = [entry for entry in entries if family_of(_path(entry)) and not entry.is_dir()]
+        wanted = [entry for entry in entries if is_read(_path(entry)) and not entry.is_dir()]
         for entry in wanted:
             if entry.flag_bits & _ENCRYPTED:
                 raise SourceError(f"{label}: {shown(_path(entry))} is encrypted; zip the export without a password")
         yield [_member(archive, entry) for entry in wanted]
 
 
-def _refuse_unsound(entries: Sequence[zipfile.ZipInfo], directory_start: int, label: str) -> None:
+def refuse_unsound(entries: Sequence[zipfile.ZipInfo], directory_start: int, label: str) -> None:
+    """Raises SourceError for a zip with too many entries, or with entries that overlap."""
     if len(entries) > MAX_ENTRIES:
         raise SourceError(f"{label}: holds {len(entries)} entries; an account export has at most {MAX_ENTRIES}")
     end, path = 0, ""

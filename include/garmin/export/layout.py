@@ -1,8 +1,8 @@
 """What an account export holds: which members are read, and the day that an item of each belongs to.
 
 A member is found by its file name in any folder of DI_CONNECT, for Garmin has moved files between folders
-(`UDSFile_*` from DI-Connect-User to DI-Connect-Aggregator). Nothing else is opened: no FIT file, no profile, no
-social data.
+(`UDSFile_*` from DI-Connect-User to DI-Connect-Aggregator). Nothing else is opened: no profile, no social
+data, and of the FIT files in DI-Connect-Uploaded-Files the METRICS files alone (`uploaded`).
 """
 
 import re
@@ -18,6 +18,7 @@ WHAT_IT_LOOKS_LIKE = (
 
 _EXPORT = re.compile(r"(?:(?!\.{1,2}/|__MACOSX/)[^/]+/)?DI_CONNECT/", re.IGNORECASE)
 """DI_CONNECT at the top or one folder deeper; never by way of `..`."""
+_UPLOADED = re.compile(r"DI_CONNECT/DI-Connect-Uploaded-Files/(?!\.)[^/]+\.(zip|fit)\Z", re.IGNORECASE)
 _OLD_DATE = "%b %d, %Y %I:%M:%S %p"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = range(1971, 2101)
@@ -97,6 +98,16 @@ def family_of(path: str) -> Family | None:
     if not folder or "/" in folder or folder == ".." or file.startswith("."):
         return None
     return next((family for family in FAMILIES if family.file.fullmatch(file)), None)
+
+
+def is_uploaded(path: str) -> bool:
+    """Whether `path` is a zip of the FIT files that watches sent, or such a file by itself."""
+    return _UPLOADED.search(path) is not None and is_in_export(path)
+
+
+def is_read(path: str) -> bool:
+    """Whether the member at `path` is read."""
+    return family_of(path) is not None or is_uploaded(path)
 
 
 def in_order(path: str) -> list[tuple[int, str]]:

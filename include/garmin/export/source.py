@@ -5,10 +5,11 @@ from datetime import date
 
 from include.garmin.document import Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.export.items import EXCERPT_CHARACTERS, Item, NotItems, items
-from include.garmin.export.layout import FAMILIES, Family, family_of, in_order
+from include.garmin.export.layout import FAMILIES, Family, family_of, in_order, is_uploaded
 from include.garmin.export.measured import Allowance, Member, Unreadable, check, measured, shown
 from include.garmin.export.pieces import KIND, pieces
 from include.garmin.export.places import Client, places
+from include.garmin.export.uploaded import uploaded_metrics
 from include.garmin.folder import NO_DAY
 
 
@@ -52,12 +53,14 @@ class ExportSource:
 
     def _documents(self, athlete_id: str, start: date | None, end: date | None) -> Iterator[RawDocument]:
         with self._exports[athlete_id]() as members:
-            sound, unreadable = _checked(sorted(members, key=lambda member: in_order(member.path)))
+            ordered = sorted(members, key=lambda member: in_order(member.path))
+            sound, unreadable = _checked(member for member in ordered if not is_uploaded(member.path))
             allowance = Allowance()
             for family in FAMILIES:
                 found = _items(family, sound, unreadable, allowance)
                 yield from (piece.document for piece in pieces(family, found) if piece.touches(start, end))
             yield from unreadable
+            yield from uploaded_metrics((member for member in ordered if is_uploaded(member.path)), start, end)
 
 
 def _checked(members: Iterable[Member]) -> tuple[list[Member], list[RawDocument]]:

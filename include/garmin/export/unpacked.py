@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.garmin.document import SourceError
-from include.garmin.export.layout import family_of
+from include.garmin.export.layout import is_read
 from include.garmin.export.measured import Member
 
 DI_CONNECT = "DI_CONNECT"
@@ -27,7 +27,7 @@ def folder_members(folder: Path) -> Iterator[list[Member]]:
         members = [_member(file, file.relative_to(folder).as_posix()) for file in _files(folder)]
     except OSError as error:
         raise SourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    yield [member for member in members if family_of(member.path)]
+    yield [member for member in members if is_read(member.path)]
 
 
 def _files(folder: Path) -> Iterator[Path]:

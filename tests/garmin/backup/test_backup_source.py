@@ -12,7 +12,7 @@ from include.garmin import SourceError, UnknownAthlete, backup
 from include.garmin.backup import BackupSource
 from include.garmin.document import RawDocument
 from include.garmin.raw import write_raw
-from tests.garmin.fit_files import CYCLING, activity_file
+from tests.garmin.fit_files import CYCLING, SETTINGS_FILE, activity_file
 
 RUN = (101, datetime(2025, 5, 2, 5, 0, tzinfo=UTC))
 RIDE = (102, datetime(2025, 5, 9, 16, 30, tzinfo=UTC))
@@ -112,7 +112,7 @@ def test_a_range_chooses_activities(ann: Path, start: date | None, end: date | N
 
 
 def test_a_held_session_is_not_decoded_again(ann: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup, "read_session", _fail)
+    monkeypatch.setattr(backup, "read_sessions", _fail)
     asked: list[tuple[str, date, str]] = []
     documents = _fetch(ann, held=lambda *slot: bool(asked.append(slot) or slot[2].endswith("-fit")))
     assert _names(documents) == ["101", "102"]
@@ -121,12 +121,34 @@ def test_a_held_session_is_not_decoded_again(ann: Path, monkeypatch: pytest.Monk
 
 def test_a_held_session_without_summary_is_found_on_either_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _write(tmp_path / "ann", RUN, "fit", activity_file())
-    monkeypatch.setattr(backup, "read_session", _fail)
+    monkeypatch.setattr(backup, "read_sessions", _fail)
     assert _fetch(tmp_path / "ann", held=lambda _kind, day, _name: day == date(2025, 5, 3)) == []
 
 
 def _fail(_body: bytes) -> None:
     raise AssertionError("decoded")
+
+
+def test_of_a_chain_the_activity_that_began_with_the_file_has_its_id(tmp_path: Path) -> None:
+    later = activity_file(start=datetime(2025, 5, 2, 23, 0), vo2max_raw=None)
+    _write(tmp_path / "ann", RUN, "fit", later + activity_file(file_type=SETTINGS_FILE) + activity_file())
+    documents = _fetch(tmp_path / "ann")
+    assert _names(documents) == ["101-fit", "101-fit-2"]
+    values = [json.loads(document.body) for document in documents]
+    assert [value["activityId"] for value in values] == [101, "101-2"]
+    assert [value["fitSession"].get("vo2max") for value in values] == [49.06, None]
+    assert documents[1].last_day == date(2025, 5, 3)
+
+
+def test_bytes_after_the_end_of_a_fit_file_cost_nothing(tmp_path: Path) -> None:
+    _write(tmp_path / "ann", RUN, "fit", activity_file() + b"\0" * 512)
+    _write(tmp_path / "bob", RUN, "fit", activity_file())
+    assert _fetch(tmp_path / "ann") == _fetch(tmp_path / "bob")
+
+
+def test_a_zip_that_is_named_as_a_fit_file_is_told_to_be_one(tmp_path: Path) -> None:
+    _write(tmp_path / "ann", RUN, "fit", b"PK\x03\x04")
+    assert "a zip archive, not a FIT file: unpack it" in str(_fetch(tmp_path / "ann")[0].unreadable)
 
 
 def test_an_activity_without_a_fit_file_is_no_error(tmp_path: Path) -> None:

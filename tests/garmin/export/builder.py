@@ -11,9 +11,10 @@ Their items are those of `export_items`.
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ from tests.garmin.export.export_items import (
     night,
     weighing,
 )
+from tests.garmin.fit_files import activity_file, metrics_file
 
 LAYOUTS = ("2021", "2022", "today")
 ITEMS_A_PART = 1000
 DAYS_A_PART = 100
 WEIGHING_EVERY_DAYS = 7
 MAX_MET_EVERY_DAYS = 3
+UPLOADS = "DI_CONNECT/DI-Connect-Uploaded-Files"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Account:
     has_vo2max: bool = True
     splits: int = 0
     """An activity's laps, which make it as large as real ones (0.4 kB each)."""
+    has_metrics: bool = False
+    """Whether the uploads hold a METRICS file of each day with a `max_met`."""
 
     def dates(self) -> list[date]:
         return [self.first_day + timedelta(days=number) for number in range(self.days)]
@@ -81,8 +86,26 @@ def write_zip(path: Path, account: Account) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, value in members(account):
             archive.writestr(name, json.dumps(value, ensure_ascii=False))
-        archive.writestr("DI_CONNECT/DI-Connect-Uploaded-Files/UploadedFiles_0-_Part1.zip", b"PK\x03\x04 not opened")
+        archive.writestr(f"{UPLOADS}/UploadedFiles_0-_Part1.zip", uploaded_zip(uploads(account)))
     return path
+
+
+def uploads(account: Account) -> Iterator[bytes]:
+    """FIT files as watches sent them: an activity, and METRICS files where the account has them."""
+    yield activity_file(records=5)
+    if account.has_metrics:
+        for day in account.dates()[::MAX_MET_EVERY_DAYS]:
+            moment = datetime.combine(day, time(18))
+            yield metrics_file((moment, 50.0 + day.day / 100, 49.5))
+
+
+def uploaded_zip(files: Iterable[bytes], name: str = "ann@example.org_{}.fit") -> bytes:
+    """A zip of FIT files under names that do not tell what they are."""
+    body = BytesIO()
+    with zipfile.ZipFile(body, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, file in enumerate(files):
+            archive.writestr(name.format(1000 + number), file)
+    return body.getvalue()
 
 
 def write_folder(path: Path, account: Account) -> Path:
