@@ -52,3 +52,16 @@ def sport_of(type_key: str | None) -> str:
     if key in _EXACT:
         return _EXACT[key]
     return next((sport for part, sport in _PARTS if part in key), "other")
+
+
+_CARRIED = (
+    "flying", "driving", "motor", "atv", "boating", "sailing", "hang_gliding", "gliding", "paragliding",
+    "parachuting", "sky_diving", "skydiving", "wingsuit", "snowmobiling", "helicopter",
+)  # fmt: skip
+"""Parts of types whose speed and climb come from a motor, the wind or a fall."""
+
+
+def is_carried(type_key: str | None) -> bool:
+    """Whether speed and climb of a type tell nothing about the athlete: flights, sails, drives."""
+    key = (type_key or "").lower()
+    return any(part in key for part in _CARRIED)

@@ -66,7 +66,7 @@ SORT: Mapping[str, tuple[str, ...]] = {
     "vo2max": ("day", "sport"),
 }
 SPORTS = ("running", "cycling", "swimming", "walking", "hiking", "strength", "multisport", "other")
-VO2MAX_SPORTS = ("running", "cycling")
+VO2MAX_SPORTS = ("running", "cycling", "walking")
 
 
 @dataclass(frozen=True)

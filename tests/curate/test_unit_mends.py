@@ -124,7 +124,10 @@ def test_a_run_of_9000_kcal(kcal: float, hours: float, expected: float | None, r
 
 def test_a_virtual_climb_keeps_its_metres_among_climbs_in_centimetres() -> None:
     outdoors = _history(40, elevationGain=8_000.0)
-    virtual = [activity(500 + n, "virtual_ride", day=f"2024-01-{n:02d}", elevationGain=140.0) for n in range(1, 29, 3)]
+    virtual = [
+        activity(500 + n, "virtual_ride", startTimeLocal=f"2024-01-{n:02d} 18:00:00", elevationGain=140.0)
+        for n in range(1, 29, 3)
+    ]
     tables = curated(outdoors + virtual)
     assert sorted(set(tables.activities["elevation_gain_m"])) == [80.0, 140.0]
     assert tables.mends == {"elevation_cm_to_m": 40}
