@@ -71,7 +71,11 @@ def _tables(parsed: Parsed, athlete_id: str, since_month: str | None) -> Tables:
         for table, found in rows.items()
     }
     return Tables(
-        **frames, mends=mends.since(since_month), unread=dict(sorted(parsed.unread.items())), since_month=since_month
+        **frames,
+        mends=mends.since(since_month),
+        unread=dict(sorted(parsed.unread.items())),
+        items_read=len(parsed.activities) + len(parsed.days) + len(parsed.readings),
+        since_month=since_month,
     )
 
 

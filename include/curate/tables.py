@@ -84,6 +84,8 @@ class Tables:
     """How many values each named rule mended or dropped (`calories_kj_to_kcal`: 1794)."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """How many documents or items could not be used, by reason."""
+    items_read: int = 0
+    """How many activities, days and readings the documents told, before they were merged."""
     since_month: str | None = None
     """The first month (`YYYY-MM`) that the tables hold; None: all there is."""
 

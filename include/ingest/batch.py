@@ -7,7 +7,7 @@ replace those of an earlier try.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -112,8 +112,10 @@ def curate_athlete(places: Places, athlete_id: str, since: date | None) -> Curat
     starts = (context_start(first), days_start(first)) if first else ()
     tables = curate(read_raw(places.s3, places.bucket, athlete_id, *starts), first)
     write_tables(places.s3, places.bucket, athlete_id, tables, tables.since_month)
-    whole = tables if tables.since_month is None else read_tables(places.s3, places.bucket, athlete_id)
-    return Curated(whole, tables)
+    if tables.since_month is None:
+        return Curated(tables, tables)
+    whole = read_tables(places.s3, places.bucket, athlete_id)
+    return Curated(replace(whole, unread=tables.unread, items_read=tables.items_read), tables)
 
 
 def _validated(
