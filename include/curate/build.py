@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 from include.curate.clock import set_clock
+from include.curate.days import main_sleeps
 from include.curate.mends import Mends
 from include.curate.merge import merge_activities, merge_days
 from include.curate.months import month_of
@@ -14,7 +15,7 @@ from include.curate.parse import Parsed, parse_document
 from include.curate.readings import one_a_day
 from include.curate.tables import Tables, empty_tables, to_frame
 from include.curate.twins import merge_twins
-from include.curate.unit_mends import mend_units
+from include.curate.unit_mends import mend_days, mend_units
 from include.garmin.document import StoredDocument
 
 Row = dict[str, Any]
@@ -63,7 +64,7 @@ def _tables(parsed: Parsed, athlete_id: str, since_month: str | None) -> Tables:
     mend_units(activities, mends, since_month)
     rows = {
         "activities": activities,
-        "days": [row for row in merge_days(parsed.days) if _tells_something(row)],
+        "days": mend_days([row for row in merge_days(main_sleeps(parsed.days)) if _tells_something(row)], mends),
         "vo2max": one_a_day(parsed.readings, activities, mends),
     }
     frames = {

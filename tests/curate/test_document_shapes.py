@@ -433,3 +433,58 @@ def test_readings_that_the_training_status_alone_tells_are_of_their_own_dates() 
         ("2025-05-01", 48.4),
         ("2025-05-02", 48.6),
     ]
+
+
+def _sleep(seconds: int, start: str, end: str, **more: Any) -> dict[str, Any]:
+    """A row of the export's sleep data."""
+    times = {"sleepStartTimestampGMT": f"2025-05-{start}:00.0", "sleepEndTimestampGMT": f"2025-05-{end}:00.0"}
+    return {"calendarDate": "2025-05-01", "deepSleepSeconds": seconds, **times, **more}
+
+
+NIGHT = _sleep(25_200, "01T00:00", "01T07:00")
+NAP = _sleep(2_400, "01T13:00", "01T13:40")
+
+
+@pytest.mark.parametrize("documents", [[[NIGHT, NAP]], [[NAP, NIGHT]], [[NIGHT], [NAP]], [[NAP], [NIGHT], [NAP]]])
+def test_of_two_sleeps_of_a_day_the_longest_is_the_nights(documents: list[Any]) -> None:
+    assert curated(*documents, kind="export").days["sleep_s"].tolist() == [25_200.0]
+
+
+def test_a_sleep_that_was_corrected_replaces_the_earlier_even_when_it_is_shorter() -> None:
+    corrected = _sleep(21_600, "01T00:30", "01T06:30")
+    assert curated([NIGHT], [corrected], kind="export").days["sleep_s"].tolist() == [21_600.0]
+    answers = [{"dailySleepDTO": {"calendarDate": "2025-05-01", "sleepTimeSeconds": told}} for told in (25_200, 18_000)]
+    assert curated(*answers, kind="sleep").days["sleep_s"].tolist() == [18_000.0]
+
+
+def test_a_further_sleep_without_times_is_no_correction_of_the_night() -> None:
+    without_times = {"calendarDate": "2025-05-01", "deepSleepSeconds": 2_400}
+    assert curated([NIGHT], [without_times], kind="export").days["sleep_s"].tolist() == [25_200.0]
+
+
+def test_a_sleep_without_stages_is_no_measurement() -> None:
+    unconfirmed = {"calendarDate": "2025-05-01", "deepSleepSeconds": None, "sleepWindowConfirmationType": "UNCONFIRMED"}
+    assert curated([NIGHT, unconfirmed], kind="export").days["sleep_s"].tolist() == [25_200.0]
+    assert len(curated([unconfirmed], kind="export").days) == 0
+
+
+def test_the_resting_heart_rate_is_that_of_the_day_whatever_the_source() -> None:
+    summary = {
+        "calendarDate": "2025-05-01",
+        "restingHeartRate": 47,
+        "lastSevenDaysAvgRestingHeartRate": 48,
+        "totalSteps": 9,
+    }
+    exported = {
+        "calendarDate": "2025-05-01",
+        "restingHeartRate": 48,
+        "currentDayRestingHeartRate": 47,
+        "userProfilePK": 1,
+    }
+    assert [curated(told).days["resting_hr_bpm"].tolist() for told in (summary, [exported])] == [[47.0], [47.0]]
+
+
+def test_a_day_of_an_export_without_a_resting_heart_rate_of_its_own_has_none() -> None:
+    exported = {"calendarDate": "2025-05-01", "restingHeartRate": 48, "userProfilePK": 1, "totalSteps": 9}
+    assert curated([exported | {"currentDayRestingHeartRate": None}]).days["resting_hr_bpm"].isna().all()
+    assert curated([exported]).days["resting_hr_bpm"].tolist() == [48.0]
