@@ -45,9 +45,12 @@ def sleep_row(item: Fields) -> Row | None:
         return None
     stages = [item.positive(f"{stage}SleepSeconds") for stage in ("deep", "light", "rem")]
     asleep = sum(seconds for seconds in stages if seconds is not None) or None
+    sleep_s = _first(item.positive("sleepTimeSeconds"), asleep)
+    if sleep_s is None:
+        return {"day": day, "sleep_s": None}
     return {
         "day": day,
-        "sleep_s": _first(item.positive("sleepTimeSeconds"), asleep),
+        "sleep_s": sleep_s,
         "_asleep_from": item.moment("sleepStartTimestampGMT"),
         "_asleep_to": item.moment("sleepEndTimestampGMT"),
     }
@@ -62,13 +65,12 @@ def main_sleeps(rows: Iterable[Row]) -> list[Row]:
     others: list[Row] = []
     sleeps: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        if "_asleep_from" in row and row["sleep_s"] is not None:
+        if "_asleep_from" in row:
             key = row["day"], row["source"]
             sleeps[key] = [*(earlier for earlier in sleeps[key] if _are_two_sleeps(earlier, row)), row]
         else:
             others.append(row)
-    kept = [max(found, key=_sleep_rank) for found in sleeps.values()]
-    return others + [{name: value for name, value in row.items() if not name.startswith("_")} for row in kept]
+    return others + [max(found, key=_sleep_rank) for found in sleeps.values()]
 
 
 def _are_two_sleeps(one: Row, other: Row) -> bool:

@@ -32,7 +32,7 @@ class Fields:
         value = self.item.get(name)
         if value is None:
             return None
-        if isinstance(value, str):
+        if type(value) is str:
             value = _number_in(value)
         if (type(value) is float or type(value) is int) and -_LARGEST < value < _LARGEST:  # NaN is not, nor is a bool
             return float(value) if scale == 1.0 else value * scale

@@ -51,11 +51,15 @@ def first_read_day(item: Mapping[str, object], fields: tuple[str, ...] = ACTIVIT
 
 
 def _read(value: object) -> datetime | None:
-    if isinstance(value, str) and _EPOCH_MS.fullmatch(value.strip()):
+    if isinstance(value, str):
+        if len(value) > _LONGEST_TEXT:
+            return None
+        if not _EPOCH_MS.fullmatch(value):
+            return _of_text(value)
         value = int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=None) if math.isfinite(value) else None
-    return _of_text(value) if isinstance(value, str) and len(value) <= _LONGEST_TEXT else None
+    return None
 
 
 def _of_text(text: str) -> datetime:

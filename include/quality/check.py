@@ -169,7 +169,7 @@ def _checks(
         lost, of = (rejected, len(own)) if costs_the_row(table, rule) else (len(rows), tells)
         is_much = lost >= STOP_ROWS and lost > STOP_SHARE * of
         severity = worst_severity(table, rule) if is_much else Severity.QUARANTINE
-        samples = tuple(_sample(table, own.loc[row], rule) for row in rows[:SAMPLE_ROWS])
+        samples = tuple(_sample(table, own.loc[[row]].iloc[0], rule) for row in rows[:SAMPLE_ROWS])
         found.append(FailedCheck(athlete, table, rule.reason, severity, len(rows), tells, samples))
     yield from sorted(found, key=lambda check: check.severity != Severity.STOP)
 

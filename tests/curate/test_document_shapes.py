@@ -463,7 +463,9 @@ def test_a_further_sleep_without_times_is_no_correction_of_the_night() -> None:
 
 
 def test_a_sleep_without_stages_is_no_measurement() -> None:
-    unconfirmed = {"calendarDate": "2025-05-01", "deepSleepSeconds": None, "sleepWindowConfirmationType": "UNCONFIRMED"}
+    unconfirmed = _sleep(0, "01T13:00", "01T23:00", sleepWindowConfirmationType="UNCONFIRMED") | {
+        "deepSleepSeconds": None
+    }
     assert curated([NIGHT, unconfirmed], kind="export").days["sleep_s"].tolist() == [25_200.0]
     assert len(curated([unconfirmed], kind="export").days) == 0
 
