@@ -12,6 +12,10 @@
 | other | all else, and types not known: ball games, skiing, gym, yoga; what arms or motors drive |
 """
 
+from functools import lru_cache
+
+KINDS = 512
+"""Garmin has some hundred types, and an athlete's activities are of few of them: each is looked up once."""
 _EXACT = {
     "virtual_run": "running",
     "obstacle_run": "running",
@@ -42,6 +46,7 @@ _PARTS = (
 """The first that a type contains; what moves arms or a motor says nothing about the VO2max of legs."""
 
 
+@lru_cache(KINDS)
 def sport_of(type_key: str | None) -> str:
     """The sport of a Garmin `typeKey`; `other` for what is none of them, or unknown.
 
@@ -61,6 +66,7 @@ _CARRIED = (
 """Parts of types whose speed and climb come from a motor, the wind or a fall."""
 
 
+@lru_cache(KINDS)
 def is_carried(type_key: str | None) -> bool:
     """Whether speed and climb of a type tell nothing about the athlete: flights, sails, drives."""
     key = (type_key or "").lower()

@@ -102,7 +102,9 @@ def _in_turn(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
 def _pairs(rows: Sequence[Row]) -> Iterator[tuple[float, Row, Row]]:
     """Twins and the seconds that they share. All with UTC are compared by it, the others by the wall clock."""
     dated = [row for row in rows if row["day"] is not None]
-    for clock in ("_started_at", "_start_local"):
+    # The wall clock is needed only where one has no UTC.
+    clocks = ("_started_at", "_start_local")[: 1 if all(row.get("_started_at") for row in dated) else 2]
+    for clock in clocks:
         spans = ((span, row) for row in dated if (span := _span(row, clock)) is not None)
         under_way: list[tuple[Span, Row]] = []
         for span, row in sorted(spans, key=lambda found: (found[0].start, found[1]["activity_id"])):

@@ -54,7 +54,7 @@ def _read(value: object) -> datetime | None:
     if isinstance(value, str):
         if len(value) > _LONGEST_TEXT:
             return None
-        if not _EPOCH_MS.fullmatch(value):
+        if value[4:5] == "-" or not _EPOCH_MS.fullmatch(value):
             return _of_text(value)
         value = int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):

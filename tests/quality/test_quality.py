@@ -142,6 +142,7 @@ def test_what_no_forecast_needs_never_condemns_a_table(validation: Validation) -
     assert verdict.success
     assert len(verdict.clean.activities) == 30 and verdict.clean.activities["energy_kcal"].isna().all()
     assert len(verdict.left_out["activities"]) == 30
+    assert verdict.first_rejected_month == "2026-03"  # so that the month is written again, without the values
 
 
 def test_rows_that_are_lost_by_rules_of_several_kinds_add_up() -> None:
