@@ -28,8 +28,6 @@ LIMITS: Mapping[str, Mapping[str, Mapping[str, Range]]] = {
         # A winter race over 268 miles takes a week, the Tour Divide two; an ocean is sailed in a month.
         "duration_s": {
             ANY: (0, 14 * DAY_S),
-            "swimming": (0, 4 * DAY_S),
-            "strength": (0, 4 * DAY_S),
             "multisport": (0, 31 * DAY_S),
             "other": (0, 31 * DAY_S),
         },
@@ -45,7 +43,6 @@ LIMITS: Mapping[str, Mapping[str, Mapping[str, Range]]] = {
         "elevation_gain_m": {
             ANY: (0, 40_000),
             "cycling": (0, 100_000),
-            "swimming": (0, 5_000),
             "multisport": (0, 100_000),
             "other": (0, 300_000),
         },
@@ -61,7 +58,7 @@ LIMITS: Mapping[str, Mapping[str, Mapping[str, Range]]] = {
         "max_hr_bpm": {ANY: (20, 250)},
         "avg_power_w": {ANY: (0, 3_000)},
         # 10 000 kcal a day for two weeks.
-        "energy_kcal": {ANY: (0, 150_000), "swimming": (0, 50_000), "strength": (0, 50_000)},
+        "energy_kcal": {ANY: (0, 150_000)},
         # A hundred miles through mountains are told as some 1 500.
         "training_load": {ANY: (0, 6_000)},
         "aerobic_te": {ANY: (0, 5)},
