@@ -253,7 +253,7 @@ def test_a_renewal_that_broke_is_tried_again(
     [
         (429, TooManyRequests, "answered 429"),
         (403, SourceError, "blocking this address"),
-        (500, SourceError, "3 tries"),
+        (500, SourceError, "HTTP 500"),
     ],
 )
 def test_a_renewal_that_fails_leaves_the_tokens_alone(
