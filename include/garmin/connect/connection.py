@@ -17,7 +17,7 @@ from garminconnect import GarminConnectAuthenticationError, GarminConnectConnect
 from garminconnect.client import NATIVE_API_USER_AGENT, Client
 
 from include.garmin.connect.manners import BrokenAnswer, Manners, QuestionFailed, response_of
-from include.garmin.connect.tokens import Tokens, TokenStore, login_command
+from include.garmin.connect.tokens import NOT_FOR_CHINA, Tokens, TokenStore, are_of_garmin_china, login_command
 from include.garmin.document import LoginNeeded, SourceError
 from include.garmin.raw import MAX_DOCUMENT_BYTES, why_unreadable
 
@@ -203,6 +203,8 @@ class Connection:
                 f"the stored tokens of {self._athlete_id} are of {tokens.client}: give the athlete that source, "
                 f"or run `{login_command(self._athlete_id)}`"
             )
+        if are_of_garmin_china(tokens.files):
+            raise SourceError(f"the stored tokens of {self._athlete_id} {NOT_FOR_CHINA}")
         try:
             self._client.loads(tokens.files.get(TOKEN_FILE, ""))
             return

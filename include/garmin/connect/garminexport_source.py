@@ -23,7 +23,14 @@ from include.garmin.connect.garminexport_client import (
 from include.garmin.connect.manners import Manners, QuestionFailed, response_of
 from include.garmin.connect.questions import Question
 from include.garmin.connect.token_source import TokenSource
-from include.garmin.connect.tokens import Tokens, TokenStore, login_command, require_athlete_id
+from include.garmin.connect.tokens import (
+    NOT_FOR_CHINA,
+    Tokens,
+    TokenStore,
+    are_of_garmin_china,
+    login_command,
+    require_athlete_id,
+)
 from include.garmin.connect.unanswered import Asking
 from include.garmin.document import Held, LoginNeeded, RawDocument, SourceError, nothing_held
 from include.garmin.periods import months
@@ -157,6 +164,8 @@ class _Account:
                 f"the stored tokens of {self.athlete_id} are of {tokens.client}: give the athlete that source, "
                 "or store tokens that garth made"
             )
+        if are_of_garmin_china(tokens.files):
+            raise SourceError(f"the stored tokens of {self.athlete_id} {NOT_FOR_CHINA}")
         for name in (OAUTH1_FILE, OAUTH2_FILE):
             (self.folder / name).write_text(tokens.files.get(name, ""))
         try:
