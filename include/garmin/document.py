@@ -47,6 +47,8 @@ class RawDocument:
     last_day: date
     name: str
     body: bytes
+    first_day: date | None = field(default=None, kw_only=True)
+    """The first local day that it covers, where the source knows; else it is taken to be `last_day`."""
     unreadable: str | None = field(default=None, kw_only=True)
     """Why the source could not make JSON of what it read; `body` then tells what that was."""
 

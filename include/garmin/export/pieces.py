@@ -95,4 +95,5 @@ def _piece(family: Family, name: str, period: _Gathered) -> Piece:
     body = b"[" + b",\n".join(body for _, body in dated) + b"]"
     if family.envelope is not None:
         body = b'[{"' + family.envelope.encode() + b'":' + body + b"}]"
-    return Piece(RawDocument(KIND, dated[-1][0], name, body), dated[0][0])
+    first_day, last_day = dated[0][0], dated[-1][0]
+    return Piece(RawDocument(KIND, last_day, name, body, first_day=first_day), first_day)
