@@ -25,9 +25,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from include.garmin.dates import first_read_day, read_day
-from include.garmin.document import ATHLETE_ID, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
+from include.garmin.document import ATHLETE_ID, NO_DAY, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.fit import MAX_FIT_BYTES, FitError, read_session
-from include.garmin.folder import NO_DAY
 from include.garmin.raw import MAX_DOCUMENT_BYTES
 
 EXPECTED = "{start}_{id}_summary.json and {start}_{id}.fit as `garmin-backup` writes them, in it or in its sub-folders"

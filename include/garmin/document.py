@@ -9,6 +9,9 @@ from typing import Protocol
 ATHLETE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What an athlete may be called: the id becomes part of bucket keys and of REST paths."""
 
+NO_DAY = date(1970, 1, 1)
+"""Last day of a document in which nothing has a date that can be read: every run reads it."""
+
 
 class SourceError(Exception):
     """A source that cannot be opened or read; the message says what to change."""

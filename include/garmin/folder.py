@@ -6,13 +6,11 @@ from datetime import date
 from pathlib import Path
 
 from include.garmin.dates import ACTIVITY_STARTS, first_read_day
-from include.garmin.document import ATHLETE_ID, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
+from include.garmin.document import ATHLETE_ID, NO_DAY, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.raw import MAX_DOCUMENT_BYTES
 
 ACTIVITIES = "activities.json"
 DAILY = "daily.json"
-NO_DAY = date(1970, 1, 1)
-"""Last day of a document in which nothing has a date that can be read: every run reads it."""
 
 
 class FolderSource:

@@ -22,11 +22,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from include.garmin.document import RawDocument
+from include.garmin.document import NO_DAY, RawDocument
 from include.garmin.export.items import Item
 from include.garmin.export.layout import Family
 from include.garmin.export.measured import MIB
-from include.garmin.folder import NO_DAY
 
 MAX_PIECE_BYTES = 4 * MIB
 """A quarter of activities is about 0.4 MB, a year of days 0.7 MB."""
