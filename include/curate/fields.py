@@ -1,15 +1,14 @@
 """Reading single values out of JSON that may hold anything: a value is right, absent, or counted as unreadable."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from include.garmin.dates import read_day, read_moment
+
 _LARGEST = 1e15
-_EXPORT_DATE = "%b %d, %Y %I:%M:%S %p"
-"""How account exports before 2022 write a date."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Fields:
         value = self.item.get(name)
         if value is None:
             return None
-        moment = _moment(value)
+        moment = read_moment(value)
         if moment is None:
             self.unread[f"{name}: not a time"] += 1
         return moment
@@ -66,11 +65,11 @@ class Fields:
             value = value.get("date")
         if value is None:
             return None
-        moment = _moment(value)
-        if moment is None:
+        day = read_day(value)
+        if day is None:
             self.unread[f"{name}: not a date"] += 1
             return None
-        return moment.date().isoformat()
+        return day.isoformat()
 
     def part(self, name: str) -> "Fields":
         """The object in `name`; empty when there is none."""
@@ -93,30 +92,3 @@ class Fields:
         if value is not None:
             self.unread[f"{name}: not an object"] += 1
         return None
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        if isinstance(value, bool):
-            return None
-        if isinstance(value, int | float):
-            if not math.isfinite(value):
-                return None
-            return _in_range(datetime.fromtimestamp(value / 1000, UTC).replace(tzinfo=None))
-        if isinstance(value, str) and len(value) <= 40:
-            return _in_range(_parse(value))
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None
-
-
-def _parse(text: str) -> datetime:
-    if text[:4].isdigit():
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-    return datetime.strptime(text, _EXPORT_DATE)
-
-
-def _in_range(moment: datetime) -> datetime | None:
-    """Only what `datetime64[ns]` can hold."""
-    return moment if 1900 <= moment.year <= 2200 else None

@@ -1,20 +1,16 @@
 """Athletes as files: `PATH/{athlete}/activities.json` and, where there is one, `daily.json`."""
 
 import json
-import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from include.garmin.document import ATHLETE_ID, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
+from include.garmin.dates import ACTIVITY_STARTS, first_read_day
+from include.garmin.document import ATHLETE_ID, NO_DAY, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.raw import MAX_DOCUMENT_BYTES
 
 ACTIVITIES = "activities.json"
 DAILY = "daily.json"
-NO_DAY = date(1970, 1, 1)
-"""Last day of a file in which no row has a date."""
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class FolderSource:
@@ -54,9 +50,9 @@ class FolderSource:
             raise SourceError(f"start {start} is after end {end}")
         folder = self._folders[athlete_id]
         # Both are read before the first is handed out: an athlete is taken whole or not at all.
-        documents = [_read(folder / ACTIVITIES, "activity_list", "startTimeLocal", (start, end))]
+        documents = [_read(folder / ACTIVITIES, "activity_list", ACTIVITY_STARTS, (start, end))]
         if (folder / DAILY).is_file():
-            documents.append(_read(folder / DAILY, "day", "calendarDate", (start, end)))
+            documents.append(_read(folder / DAILY, "day", ("calendarDate",), (start, end)))
         return (document for document in documents if document is not None)
 
 
@@ -64,7 +60,9 @@ def _athletes_in(path: Path) -> dict[str, Path]:
     return {child.name: child for child in sorted(path.iterdir()) if (child / ACTIVITIES).is_file()}
 
 
-def _read(path: Path, kind: str, day_field: str, asked: tuple[date | None, date | None]) -> RawDocument | None:
+def _read(
+    path: Path, kind: str, day_fields: tuple[str, ...], asked: tuple[date | None, date | None]
+) -> RawDocument | None:
     try:
         if path.stat().st_size > MAX_DOCUMENT_BYTES:
             raise SourceError(f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes")
@@ -76,18 +74,9 @@ def _read(path: Path, kind: str, day_field: str, asked: tuple[date | None, date 
         raise SourceError(f"{path}: is not JSON: {error}") from error
     if not isinstance(rows, list):
         raise SourceError(f"{path}: expected a JSON list, found {type(rows).__name__}")
-    days = sorted(filter(None, (_day(row, day_field) for row in rows)))
+    days = sorted(filter(None, (first_read_day(row, day_fields) for row in rows if isinstance(row, dict))))
     start, end = asked
     if days and ((start and days[-1] < start) or (end and days[0] > end)):
         return None
-    return RawDocument(kind, days[-1] if days else NO_DAY, path.stem, body)
-
-
-def _day(row: object, day_field: str) -> date | None:
-    value = row.get(day_field) if isinstance(row, dict) else None
-    if not isinstance(value, str) or not _DATE.match(value):
-        return None
-    try:
-        return date.fromisoformat(value[:10])
-    except ValueError:
-        return None
+    first, last = (days[0], days[-1]) if days else (NO_DAY, NO_DAY)
+    return RawDocument(kind, last, path.stem, body, first_day=first)

@@ -8,8 +8,10 @@ social data.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
+
+from include.garmin.dates import read_day
 
 WHAT_IT_LOOKS_LIKE = (
     "an account export is the zip that Garmin sends for 'Export Your Data', with a folder DI_CONNECT in it "
@@ -18,9 +20,6 @@ WHAT_IT_LOOKS_LIKE = (
 
 _EXPORT = re.compile(r"(?:(?!\.{1,2}/|__MACOSX/)[^/]+/)?DI_CONNECT/", re.IGNORECASE)
 """DI_CONNECT at the top or one folder deeper; never by way of `..`."""
-_OLD_DATE = "%b %d, %Y %I:%M:%S %p"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEARS = range(1971, 2101)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Family:
         """The local day of an item; None when it tells none."""
         if not isinstance(item, Mapping):
             return None
-        return next((day for value in self.days(item) if (day := _day(value)) is not None), None)
+        return next((day for value in self.days(item) if (day := read_day(value)) is not None), None)
 
 
 def _family(
@@ -102,20 +101,3 @@ def family_of(path: str) -> Family | None:
 def in_order(path: str) -> list[tuple[int, str]]:
     """Sort key that puts part 9 before part 10."""
     return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", path)]
-
-
-def _day(value: object) -> date | None:
-    """Of `2024-05-03…`, of epoch milliseconds, or of `{"date": "Aug 18, 2020 12:00:00 AM"}` (older exports)."""
-    if isinstance(value, Mapping):
-        value = value.get("date")
-    try:
-        if isinstance(value, str) and len(value) <= 40:
-            day = date.fromisoformat(value[:10]) if value[:4].isdecimal() else datetime.strptime(value, _OLD_DATE)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            day = _EPOCH + timedelta(milliseconds=value)
-        else:
-            return None
-    except (ValueError, OverflowError):
-        return None
-    day = day.date() if isinstance(day, datetime) else day
-    return day if day.year in _YEARS else None

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from include.garmin.document import Held, RawDocument, SourceError, UnknownAthlete, nothing_held
+from include.garmin.document import NO_DAY, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.export.items import EXCERPT_CHARACTERS, Item, NotItems, items
 from include.garmin.export.layout import FAMILIES, Family, family_of, in_order
 from include.garmin.export.measured import Allowance, Member, Unreadable, check, measured, shown
 from include.garmin.export.pieces import KIND, pieces
 from include.garmin.export.places import Client, places
-from include.garmin.folder import NO_DAY
 
 
 class ExportSource:
