@@ -1,14 +1,15 @@
 """The dates that Garmin writes, read in one way by the sources that file a document and by the tables made of it.
 
-Text like ISO 8601, with or without an offset; milliseconds since 1970 in UTC; the long form of account exports before
-2022 (`Aug 18, 2020 12:00:00 AM`), also inside `{"date": …}`.
+Text like ISO 8601, with or without an offset; milliseconds since 1970 in UTC; the date in words of account exports
+before 2022 (`Aug 18, 2020 12:00:00 AM`, see `date_text`), also inside `{"date": …}`.
 """
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-_EXPORT_DATE = "%b %d, %Y %I:%M:%S %p"
+from include.garmin.date_text import moment_in_words
+
 _LONGEST_TEXT = 40
 _YEARS = range(1900, 2201)
 """What `datetime64[ns]` holds. Whether a date can be true is another question: see `include.curate.clock`."""
@@ -43,6 +44,6 @@ def first_read_day(item: Mapping[str, object], fields: tuple[str, ...] = ACTIVIT
 
 def _of_text(text: str) -> datetime:
     if not text[:4].isdigit():
-        return datetime.strptime(text, _EXPORT_DATE)
+        return moment_in_words(text)
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)

@@ -37,6 +37,7 @@ from include.garmin.planning import Batch
 from include.garmin.raw import RawWritten, read_raw
 from include.ingest.places import Places
 from include.ingest.report import Report
+from include.ingest.understood import refuse_nothing_understood
 from include.lake import history_key, origins_key, staged_features_key
 from include.quality import DataRejected, Verdict, validate, write_data_docs, write_quarantine
 
@@ -98,6 +99,8 @@ def ingest_batch(
     clean = _validated(places, curated, task, report)
 
     def features_one(athlete_id: str) -> "Features":
+        found = curated[athlete_id]
+        refuse_nothing_understood(places, athlete_id, found.tables, found.rewritten.unread)
         return write_serving_documents(places, athlete_id, clean[athlete_id], curated[athlete_id].since)
 
     features = report.for_each(clean, "features", features_one)

@@ -76,7 +76,10 @@ def pages(page_at: Callable[[int], Question], asking: Asking) -> Iterator[Page]:
         if not isinstance(items, list):
             asking.note(question, "is no list any more: the project needs an update")
             items = []
-        yield Page(document, [listed for listed in map(_listed, items) if listed is not None])
+        listed = [each for each in map(_listed, items) if each is not None]
+        if items and not listed:
+            asking.note(question, "no activity on it is understood: the project needs an update")
+        yield Page(document, listed)
         if len(items) < PAGE_ACTIVITIES:
             return
 
