@@ -7,6 +7,7 @@ before 2022 (`Aug 18, 2020 12:00:00 AM`, see `date_text`), also inside `{"date":
 import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from include.garmin.date_text import moment_in_words
 
@@ -42,6 +43,7 @@ def first_read_day(item: Mapping[str, object], fields: tuple[str, ...] = ACTIVIT
     return next((day for name in fields if (day := read_day(item.get(name))) is not None), None)
 
 
+@lru_cache(maxsize=8192)  # an export tells the same days in every family of its members
 def _of_text(text: str) -> datetime:
     if not text[:4].isdigit():
         return moment_in_words(text)

@@ -1,22 +1,24 @@
 """A JSON list of any length as its items, one after another, each with its text exactly as it stands.
 
-The standard library's scanner reads one value at a time from a window that moves over the stream: memory holds a
-window and one item. Text is kept rather than written anew, so that no digit of a number changes.
+A member of usual size and sound JSON is cut by `msgspec`, which finds where items begin and end without making objects
+of them. Any other is read by the standard library's scanner, one value at a time from a window that moves over the
+stream: memory holds a window and one item. Text is kept rather than written anew, so that no digit of a number changes.
 """
 
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from include.garmin.export.measured import MIB, READ_BYTES, Unreadable
+from include.garmin.export.sound_items import Head, is_deep, sound_items, value_reader
 
+MAX_WHOLE_BYTES = 8 * MIB
+"""A larger member is read through a window."""
 MAX_ITEM_CHARACTERS = 4 * MIB
 """An activity with hundreds of splits has about 100 kB."""
-MAX_DEPTH = 64
-"""Of lists and objects in each other, within an item; Garmin's have at most 8."""
 EXCERPT_CHARACTERS = 500
 
 _NO_SPACE = re.compile(r"[^ \t\n\r]")
@@ -34,7 +36,10 @@ _LONGEST_BEGINNING = 400
 
 @dataclass(frozen=True)
 class Item:
-    """One element of the list: its bytes as received, and what they say."""
+    """One element of the list: its bytes as received, and what they say.
+
+    Of an object `value` may hold no other than the fields that were asked for.
+    """
 
     body: bytes
     value: object
@@ -55,7 +60,12 @@ class Stream(Protocol):
 OnDamage = Callable[[NotItems], object]
 
 
-def items(stream: Stream, envelope: str | None = None, on_damage: OnDamage | None = None) -> Iterator[Item]:
+def items(
+    stream: Stream,
+    envelope: str | None = None,
+    on_damage: OnDamage | None = None,
+    fields: Sequence[str] | None = None,
+) -> Iterator[Item]:
     """The items of `[item, …]`, or with an envelope those of `[{envelope: [item, …]}, …]`.
 
     With an envelope, Garmin may add to it or leave it out: other keys beside it are passed over, the list around it may
@@ -65,12 +75,24 @@ def items(stream: Stream, envelope: str | None = None, on_damage: OnDamage | Non
     become U+FFFD, and what is no JSON at all is left out: `on_damage` is told, and reading goes on with the next object
     that begins with the same key.
 
+    Args:
+        stream: the bytes of the member.
+        envelope: the key whose lists hold the items.
+        on_damage: is told of each damaged item.
+        fields: those of an item's fields that its `value` has to hold; None: all.
+
     Raises:
         NotItems: where the text is something else and nothing that follows can be told apart; the items before it are
             good. Without `on_damage` at the first damaged item.
         Unreadable, SourceError: as `stream.read`.
     """
-    window = _Window(stream, on_damage)
+    head = Head(stream, MAX_WHOLE_BYTES)
+    if (found := sound_items(head, envelope)) is not None:
+        value_of = value_reader(fields)
+        for body in map(bytes, found):
+            yield Item(body, value_of(body))
+        return
+    window = _Window(head, on_damage)
     if envelope is None:
         yield from window.list_items()
     elif window.peek() == "{":
@@ -175,7 +197,7 @@ class _Window:
             # A number may go on behind the window: of `1e+` only the 1 is read.
             if len(self._text) - end < len("e+") + 1 and self._more():
                 continue
-            if _is_deep(text, value):
+            if is_deep(text.count("[") + text.count("{"), value):
                 raise self.wrong("is nested too deeply")
             self._at += len(text)
             return Item(_body(text if decode is _DECODE else _TEXT.sub(_escaped, text)), value)
@@ -255,21 +277,3 @@ def _body(text: str) -> bytes:
 
 def _escaped(text: re.Match[str]) -> str:
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text[0])
-
-
-def _is_deep(text: str, value: object) -> bool:
-    """Whether `value`, whose JSON is `text`, is nested deeper than MAX_DEPTH."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return False
-    level: list[object] = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _inside(value: object) -> Iterator[object]:
-    if isinstance(value, Mapping):
-        return (each for each in value.values() if isinstance(each, Mapping | list))
-    return (each for each in value if isinstance(each, Mapping | list)) if isinstance(value, Sequence) else iter(())

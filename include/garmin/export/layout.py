@@ -48,6 +48,11 @@ class Family:
     is_by_quarter: bool = False
 
     @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of an item that `day` looks at."""
+        return tuple(path.partition(".")[0] for path in self.days)
+
+    @property
     def shape(self) -> str:
         """What a member is expected to look like, for a message."""
         item = "{" + " or ".join(self.days) + ": …}"

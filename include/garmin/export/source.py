@@ -91,7 +91,7 @@ def _items(
         damage: list[Unreadable] = []
         try:
             with measured(member, allowance) as stream:
-                yield from outcome.counted(items(stream, family.envelope, damage.append), member)
+                yield from outcome.counted(items(stream, family.envelope, damage.append, family.fields), member)
         except Unreadable as error:
             damage.append(error)
         if damage:

@@ -1,5 +1,6 @@
 """Whether anything was understood of what an export holds: a renaming by Garmin must not be an empty page."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -17,18 +18,18 @@ class Outcome:
     """What became of the members of one family."""
 
     family: Family
-    understood: int = 0
-    """Items with a day."""
+    is_understood: bool = False
+    """Whether an item has a day."""
     found: list[str] = field(default_factory=list)
     """What there was in place of them, of the first few."""
 
     def counted(self, items: Iterable[Item], member: Member) -> Iterator[Item]:
-        """The items as they come; those that have a day are counted, and what the others look like is noted."""
+        """The items as they come; until one has a day, what they look like is noted."""
         for item in items:
-            if self.family.day(item.value) is not None:
-                self.understood += 1
-            else:
-                self._note(member, _look(item.value))
+            if not self.is_understood:
+                self.is_understood = self.family.day(item.value) is not None
+                if not self.is_understood:
+                    self._note(member, _look(item.body))
             yield item
 
     def note_unreadable(self, member: Member, error: Unreadable) -> None:
@@ -42,7 +43,7 @@ class Outcome:
     @property
     def is_lost(self) -> bool:
         """Whether there was something and nothing of it was understood; an empty list is nothing."""
-        return bool(self.found) and not self.understood
+        return bool(self.found) and not self.is_understood
 
 
 def refuse_lost(outcomes: Iterable[Outcome], athlete_id: str) -> None:
@@ -60,7 +61,8 @@ def refuse_lost(outcomes: Iterable[Outcome], athlete_id: str) -> None:
         raise SourceError(f"export of {athlete_id}: {told}. All else that it holds is kept")
 
 
-def _look(value: object) -> str:
+def _look(body: bytes) -> str:
+    value = json.loads(body)
     if not isinstance(value, Mapping):
         return f"holds {type(value).__name__} for objects"
     keys = [ascii(str(key)[:40]) for key in value][:MOST_NAMED]

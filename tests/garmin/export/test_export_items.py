@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import math
 import tracemalloc
 from typing import Any
 
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.garmin.export import items as module
-from include.garmin.export.items import MAX_DEPTH, NotItems, items
+from include.garmin.export.items import NotItems, items
+from include.garmin.export.sound_items import MAX_DEPTH, Head, sound_items
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -46,6 +48,28 @@ def test_the_items_are_those_of_the_list_wherever_it_is_cut(
 def test_the_items_within_envelopes_are_all_found(parts: list[list[Any]], step: int) -> None:
     body = json.dumps([{"activities": part} for part in parts]).encode()
     assert _read(body, "activities", step) == [value for part in parts for value in part]
+
+
+@given(st.lists(JSON_VALUES, max_size=6), st.sampled_from([None, "activities"]), st.sampled_from([None, 1]))
+@settings(max_examples=150, deadline=None)
+def test_both_ways_of_cutting_give_the_same_items(values: list[Any], envelope: str | None, indent: int | None) -> None:
+    body = json.dumps([{envelope: values}] if envelope else values, indent=indent).encode()
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(module, "MAX_WHOLE_BYTES", 0)
+        through_a_window = [item.body for item in items(Drip(body, 1 << 20), envelope)]
+    at_once = sound_items(Head(io.BytesIO(body), 1 << 20), envelope)
+    assert at_once is None or list(map(bytes, at_once)) == through_a_window
+    assert at_once is not None or "\\ud" in body.decode()
+
+
+def test_only_the_fields_that_are_asked_for_are_read() -> None:
+    body = b'[{"a": 1, "b": {"c": 2}}, 3, {"b": 1e400}]'
+    found = [item.value for item in items(io.BytesIO(body), None, None, ["b"])]
+    assert found == [{"b": {"c": 2}}, 3, {"b": math.inf}]
+
+
+def test_a_list_that_stands_twice_under_its_key_is_read_twice() -> None:
+    assert _read(b'[{"activities": [1], "activities": [2]}]', "activities") == [1, 2]
 
 
 def test_text_of_an_item_stays_as_it_stands() -> None:
@@ -221,6 +245,7 @@ def test_wide_items_are_no_deep_items() -> None:
 
 def test_an_item_without_end_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ITEM_CHARACTERS", 500_000)
+    monkeypatch.setattr(module, "MAX_WHOLE_BYTES", 500_000)
 
     class Endless(io.RawIOBase):
         begun = False
