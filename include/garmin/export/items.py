@@ -114,6 +114,7 @@ class _Window:
         self._pin: int | None = None
         """Where the text begins that is kept although it was read."""
         self._first_key: str | None = None
+        self._item_characters = 0
 
     def elements(self, opening: str, closing: str) -> Iterator[None]:
         """Stands before each element in turn, and behind `closing` at the end."""
@@ -137,6 +138,10 @@ class _Window:
         while True:
             try:
                 item = self.item()
+                if self._is_list_of_items(item.value):
+                    # A `[` too many: the list that it opens has swallowed all that follows.
+                    self._at -= self._item_characters
+                    raise self.wrong("expected '{', found '['")
             except NotItems as error:
                 self._skip_damaged(error, least_junk=1)
                 continue
@@ -165,7 +170,7 @@ class _Window:
                 value[str(key)] = self.item().value
         pin, self._pin = self._pin, None
         if value and not is_envelope and pin is not None:
-            yield Item(_body(self._text[pin : self._at]), value)
+            yield Item(_body(_TEXT.sub(_escaped, self._text[pin : self._at])), value)
 
     def expect(self, character: str) -> None:
         found = self.peek()
@@ -199,6 +204,7 @@ class _Window:
                 continue
             if is_deep(text.count("[") + text.count("{"), value):
                 raise self.wrong("is nested too deeply")
+            self._item_characters = len(text)
             self._at += len(text)
             return Item(_body(text if decode is _DECODE else _TEXT.sub(_escaped, text)), value)
 
@@ -214,6 +220,11 @@ class _Window:
             self._at = len(self._text)
             if not self._more():
                 return ""
+
+    def _is_list_of_items(self, value: object) -> bool:
+        if self._on_damage is None or self._first_key is None or not isinstance(value, list):
+            return False
+        return any(isinstance(each, dict) and next(iter(each), None) == self._first_key for each in value[:1])
 
     def _may_be_cut(self, error: ValueError) -> bool:
         """Whether the value may be whole when more of the stream is read."""
