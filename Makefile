@@ -19,7 +19,7 @@ COMPOSE_VARIABLES = $(foreach name,SOURCE DATA AIRFLOW_PORT AWS_PORT,$(if $(filt
 
 .DEFAULT_GOAL := help
 .PHONY: help environments run compose compose-down compose-test deploy undeploy start stop status garmin-login package publish \
-	test e2e faults lint format bench bench-forecast population lock clean
+	test fuzz e2e faults lint format bench bench-forecast population lock clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ publish: environments ## the repositories ModelBuild and ModelDeploy of an envir
 test:            ## every fast test, with coverage of include/
 	@sh infra/environments.sh release
 	@sh tests/run.sh
+
+fuzz: environments ## 10^5 inputs made by chance for every reader of foreign bytes, bounded in time (OPTIONS=--help)
+	@$(AIRFLOW)/python -m tests.fuzz $(OPTIONS)
 
 e2e: environments ## the whole chain, headless, ending with every forecast checked
 	@$(AIRFLOW)/python -m infra.laptop e2e --source "$(SOURCE)" $(OPTIONS)

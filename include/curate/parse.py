@@ -32,6 +32,7 @@ _DAY_MARKS = (
 )
 _OTHERS_WITH_AN_ID = frozenset({"summaryDTO", "fitSession", "summarizedActivitiesExport"})
 _MAX_DEPTH = 3
+_KEYS_SHOWN, _LONGEST_KEY = 3, 24
 
 
 @dataclass
@@ -124,7 +125,13 @@ def _object(value: dict[str, Any], into: Parsed) -> None:  # noqa: C901, PLR0912
         if any(mark in value for mark in _READING_MARKS):
             _readings(days.daily_readings, item, into, "day")
     else:
-        into.unread["object of no known shape"] += 1
+        into.unread[f"object of no known shape ({_look(value)})"] += 1
+
+
+def _look(value: dict[str, Any]) -> str:
+    """The first keys of an object, by which the owner of a file knows it again."""
+    keys = ", ".join(f"{key[:_LONGEST_KEY]!a}" for key in sorted(value)[:_KEYS_SHOWN])
+    return f"keys {keys}{', …' if len(value) > _KEYS_SHOWN else ''}" if value else "no keys"
 
 
 def _is_list_item(value: dict[str, Any]) -> bool:

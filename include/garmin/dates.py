@@ -1,15 +1,17 @@
 """The dates that Garmin writes, read in one way by the sources that file a document and by the tables made of it.
 
-Text like ISO 8601, with or without an offset; milliseconds since 1970 in UTC, also as text; the long form of account
-exports before 2022 (`Aug 18, 2020 12:00:00 AM`), also inside `{"date": …}`.
+Text like ISO 8601, with or without an offset; milliseconds since 1970 in UTC, also as text; the date in words of
+account exports before 2022 (`Aug 18, 2020 12:00:00 AM`, see `date_text`), also inside `{"date": …}`.
 """
 
 import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
-_EXPORT_DATE = "%b %d, %Y %I:%M:%S %p"
+from include.garmin.date_text import moment_in_words
+
 _LONGEST_TEXT = 40
 _YEARS = range(1900, 2201)
 """What `datetime64[ns]` holds. Whether a date can be true is another question: see `include.curate.clock`."""
@@ -62,5 +64,6 @@ def _read(value: object) -> datetime | None:
     return None
 
 
+@lru_cache(maxsize=8192)  # an export tells the same days in every family of its members
 def _of_text(text: str) -> datetime:
-    return datetime.fromisoformat(text) if text[:4].isdigit() else datetime.strptime(text, _EXPORT_DATE)
+    return datetime.fromisoformat(text) if text[:4].isdigit() else moment_in_words(text)

@@ -2,57 +2,62 @@
 
 VO2max is not in Garmin's activity summaries; in a file it is found in two places:
 
-- message 229, `max_met_data`, of Garmin's published FIT profile: `vo2_max` in tenths, with a sport of its own;
+- message 229, `max_met_data`: see `include.garmin.fit_metrics`;
 - message 140, which the profile does not name: field 7 is the maximal MET in 1/65536, and one MET is 3.5 ml/kg/min, so
   VO2max = raw × 3.5 / 65536. Worked out by users: Runalyze issue 2264 (865718 / 64 × 3.5 / 1024 = 46.23 where the
   watch showed 46), fit-dashboard pull request 7; Gadgetbridge names it `met_max` of `physiological_metrics`. It is the
   value after the activity, and watches write it to activities that say nothing about VO2max as well.
+
+Watches of 2014 to 2016 wrote it into message 79, field 0, and that is kept and not read: it is the value *before* the
+activity, and users have found two scales for it, MET times 1000 and times 1024, that lie 2.4 % apart (Runalyze issues
+1725 and 1794). A wrong one would put a step of more than a point into the series, where the watch is changed.
 """
 
 import dataclasses
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import fitdecode
-from fitdecode.processors import FIT_DATETIME_MIN, FIT_UTC_REFERENCE
 
-MAX_FIT_BYTES = 32 * 1024 * 1024
-"""An hour with a reading every second is about 160 kB; a day and a night of it 4 MB."""
-MAX_MESSAGES = 500_000
+from include.garmin.fit_frames import MAX_FIT_BYTES, FitError, FitFile, as_file, fit_files, messages
+from include.garmin.fit_metrics import (
+    ACTIVITY,
+    FILE_ID,
+    MAX_MET_DATA,
+    MaxMet,
+    fit_moment,
+    max_mets,
+    utc_offset,
+    vo2max_of_met,
+)
+
+__all__ = ["MAX_FIT_BYTES", "FitError", "FitSession", "read_session", "read_sessions"]
+
 MAX_SUMMARIES = 1000
 """Messages that a session is made of; an activity of one session has about five."""
-MAX_DECODE_S = 120.0
-"""An hour's activity takes about a third of a second."""
 
-PHYSIOLOGICAL_METRICS = 140
-MET_MAX = 7
-MET_MAX_SCALE = 65_536
-ML_KG_MIN_PER_MET = 3.5
-_VO2MAX_RANGE = (10.0, 100.0)
-"""Outside of it the undocumented field holds something else, or nothing (0)."""
-_KEPT = frozenset({"file_id", "session", "activity", "max_met_data", f"unknown_{PHYSIOLOGICAL_METRICS}"})
-_CLOCK_CHECK_EVERY = 1000
-_CRC_BYTES = 2
+SESSION, PHYSIOLOGICAL_METRICS, USER_METRICS = 18, 140, 79
+MET_MAX, MET_MAX_BEFORE = 7, 0
+_WANTED = frozenset({FILE_ID, SESSION, ACTIVITY, MAX_MET_DATA, PHYSIOLOGICAL_METRICS, USER_METRICS})
+_OF_PROFILE = frozenset({FILE_ID, SESSION, ACTIVITY})
 _LONGEST_NAME = 64
-_UTC_OFFSETS = (timedelta(hours=-12), timedelta(hours=14))
-_QUARTER_HOUR = timedelta(minutes=15)
-
-
-class FitError(Exception):
-    """Not the FIT file of an activity, or a broken one; one line that says why."""
+_NO_SUB_SPORTS = frozenset({None, "generic"})
+_LARGEST_OF_ALL = ("max_hr_bpm", "aerobic_te", "anaerobic_te")
 
 
 @dataclass(frozen=True)
 class FitSession:
-    """One activity. A file with several sessions (multisport) is summed up as one, without averages and VO2max.
+    """One activity. Several sessions of one sport are one activity; of several sports they are multisport.
 
-    `sport` and `sub_sport` are names of the FIT profile (`multisport` for several sessions), `start_local` is the wall
-    clock at the place, without zone (None: the file does not tell), `timer_s` is without pauses, `vo2max` in
-    ml/kg/min to 0.01, `device_id` the unit id that Garmin Connect calls `deviceId`.
+    A multisport activity is summed up without averages and without VO2max.
+
+    `sport` and `sub_sport` are names of the FIT profile (`multisport` for several sports), `start_local` is the wall
+    clock at the place, without zone (None: the file does not tell), `timer_s` is without pauses, `elapsed_s` from the
+    first start to the last end, `vo2max` (the activity's) and `day_vo2max` in ml/kg/min to 0.01, `met_max_before` the
+    field of message 79 as stored, `device_id` the unit id that Garmin Connect calls `deviceId`.
     """
 
     sport: str | None
@@ -74,6 +79,8 @@ class FitSession:
     training_load: float | None
     vo2max: float | None
     vo2max_sport: str | None
+    day_vo2max: float | None
+    met_max_before: int | None
     device_id: str | None
     device: str | None
 
@@ -86,15 +93,60 @@ class FitSession:
         return {name: value for name, value in values.items() if value is not None}
 
 
-def read_session(body: bytes, clock: Callable[[], float] = time.monotonic) -> FitSession:
-    """Decode the bytes of one FIT file; memory does not grow with the number of its messages.
+Fields = dict[str | int, Any]
+"""Field name -> value, without lists and what was not measured."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The messages of one file that a session is made of, in order."""
+
+    by_name: Sequence[tuple[str, Fields]]
+    max_mets: Sequence[MaxMet]
+    met_max_raw: Sequence[int]
+    met_max_before: Sequence[int]
+
+    def last(self, name: str) -> Fields:
+        return next((fields for found, fields in reversed(self.by_name) if found == name), {})
+
+    def sessions(self) -> list[Fields]:
+        return [fields for name, fields in self.by_name if name == "session"]
+
+
+def read_session(body: bytes) -> FitSession:
+    """The first activity in the bytes of a FIT file. Raises FitError as `read_sessions`."""
+    return read_sessions(body)[0]
+
+
+def read_sessions(body: bytes) -> list[FitSession]:
+    """The activities in the bytes of a FIT file, at least one; memory does not grow with their messages.
+
+    A body may be a chain of files. Those that are broken or no activity are passed over when there is another.
 
     Raises:
-        FitError: no FIT file, not of an activity, truncated, wrong CRC, several files in one, or over the bounds.
+        FitError: no FIT file, or none in it that is a whole activity within the bounds; the reason is the first file's.
     """
-    _check_frame(body)
+    sessions: list[FitSession] = []
+    problems: list[FitError] = []
+    for file in fit_files(body):
+        try:
+            session = _read(file)
+        except FitError as error:
+            problems.append(error)
+        else:
+            # A chain that holds an activity twice tells of it once.
+            if session not in sessions:
+                sessions.append(session)
+    if not sessions:
+        raise problems[0]
+    return sessions
+
+
+def _read(file: FitFile) -> FitSession:
+    if file.problem is not None:
+        raise FitError(file.problem)
     try:
-        return _session(list(_messages(body, clock)))
+        return _session(_find(file))
     except FitError:
         raise
     except fitdecode.FitError as error:
@@ -103,80 +155,85 @@ def read_session(body: bytes, clock: Callable[[], float] = time.monotonic) -> Fi
         raise FitError(" ".join(f"malformed: {type(error).__name__} {error}".split())) from error
 
 
-def _check_frame(body: bytes) -> None:
-    """Size, header and CRC of the whole: three times as fast as CRCs taken message by message."""
-    if len(body) > MAX_FIT_BYTES:
-        raise FitError(f"larger than {MAX_FIT_BYTES} bytes: {len(body)}")
-    if body[:2] == b"PK":
-        raise FitError("a zip archive, not a FIT file: unpack it")
-    if body[8:12] != b".FIT":
-        raise FitError("not a FIT file")
-    header_bytes, data_bytes = body[0], int.from_bytes(body[4:8], "little")
-    claimed = header_bytes + data_bytes + _CRC_BYTES
-    if claimed > len(body):
-        raise FitError(f"truncated: {len(body)} bytes of {claimed}")
-    if claimed < len(body):
-        raise FitError(f"{len(body) - claimed} bytes after its end (several FIT files in one?)")
-    if fitdecode.utils.compute_crc(body) != 0:  # with its own CRC at its end, a sound file comes to 0
-        raise FitError("wrong CRC")
+def _find(file: FitFile) -> _Found:
+    wanted = []
+    for message in messages(file.data, _WANTED):
+        wanted.append(message)
+        if len(wanted) > MAX_SUMMARIES:
+            raise FitError(f"more than {MAX_SUMMARIES} messages about sessions")
+    return _Found(
+        by_name=_decoded(as_file(message for message in wanted if message.number in _OF_PROFILE)),
+        max_mets=max_mets(wanted),
+        met_max_raw=[
+            each.integers()[MET_MAX]
+            for each in wanted
+            if each.number == PHYSIOLOGICAL_METRICS and MET_MAX in each.integers()
+        ],
+        met_max_before=[
+            each.integers()[MET_MAX_BEFORE]
+            for each in wanted
+            if each.number == USER_METRICS and MET_MAX_BEFORE in each.integers()
+        ],
+    )
 
 
-Message = dict[str | int, Any]
-"""Field name (or number, where the profile has no name) -> value, without lists and what was not measured."""
-
-
-def _messages(body: bytes, clock: Callable[[], float]) -> Iterator[tuple[str, Message]]:
-    """Name and fields of the few messages that a session is made of."""
-    deadline, kept = clock() + MAX_DECODE_S, 0
+def _decoded(body: bytes) -> list[tuple[str, Fields]]:
+    """Name and fields of every message."""
     with fitdecode.FitReader(
         body,
         processor=None,
         check_crc=fitdecode.CrcCheck.DISABLED,
         error_handling=fitdecode.ErrorHandling.IGNORE,
     ) as reader:
-        for number, frame in enumerate(reader):
-            if number > MAX_MESSAGES:
-                raise FitError(f"more than {MAX_MESSAGES} messages")
-            if number % _CLOCK_CHECK_EVERY == 0 and clock() > deadline:
-                raise FitError(f"takes longer than {MAX_DECODE_S:.0f} s to decode")
-            if frame.frame_type != fitdecode.FIT_FRAME_DATA or frame.name not in _KEPT:
-                continue
-            kept += 1
-            if kept > MAX_SUMMARIES:
-                raise FitError(f"more than {MAX_SUMMARIES} messages about sessions")
-            yield (
+        return [
+            (
                 frame.name,
                 {each.name_or_num: each.value for each in frame.fields if isinstance(each.value, int | float | str)},
             )
+            for frame in reader
+            if frame.frame_type == fitdecode.FIT_FRAME_DATA
+        ]
 
 
-def _session(messages: Sequence[tuple[str, Message]]) -> FitSession:
-    file_id = _last(messages, "file_id")
+def _session(found: _Found) -> FitSession:
+    file_id = found.last("file_id")
     if file_id.get("type") not in (None, "activity"):
         raise FitError(f"a FIT file of type {file_id['type']}, not of an activity")
-    sessions = [message for name, message in messages if name == "session"]
+    sessions = found.sessions()
     starts = [start for session in sessions if (start := _utc(session.get("start_time"))) is not None]
     if not starts:
         raise FitError("holds no session with a start time")
-    is_multisport = len(sessions) > 1
-    offset = _utc_offset(_last(messages, "activity"))
-    vo2max, vo2max_sport = (None, None) if is_multisport else _vo2max(messages)
-    figures = _summed(sessions) if is_multisport else _figures(sessions[0])
+    sports = [sport for session in sessions if (sport := _name(session.get("sport"))) is not None]
+    is_multisport = len(set(sports)) > 1
+    activity = found.last("activity")
+    offset = utc_offset(_utc(activity.get("local_timestamp")), _utc(activity.get("timestamp")))
+    vo2max, vo2max_sport, day_vo2max = (None, None, None) if is_multisport else _vo2max(found)
+    before = found.met_max_before[-1] if found.met_max_before and vo2max is None and not is_multisport else None
+    figures = _figures(sessions[0]) if len(sessions) == 1 else _summed(sessions, has_averages=not is_multisport)
     return FitSession(
-        sport="multisport" if is_multisport else _name(sessions[0].get("sport")),
-        sub_sport=None if is_multisport else _name(sessions[0].get("sub_sport")),
+        sport="multisport" if is_multisport else next(iter(sports), None),
+        sub_sport=None if is_multisport else _sub_sport(sessions),
         started_at_utc=min(starts),
         start_local=None if offset is None else min(starts).replace(tzinfo=None) + offset,
         sessions=len(sessions),
         **figures,
         vo2max=vo2max,
         vo2max_sport=vo2max_sport,
+        day_vo2max=day_vo2max,
+        met_max_before=before,
         device_id=_serial(file_id.get("serial_number")),
         device=_name(file_id.get("garmin_product")),
     )
 
 
-def _figures(session: Message) -> dict[str, float | None]:
+def _sub_sport(sessions: Sequence[Fields]) -> str | None:
+    """That of the longest session that has one: a run's second session is often without."""
+    longest = sorted(sessions, key=lambda session: -(_number(session.get("total_timer_time")) or 0.0))
+    names = [_name(session.get("sub_sport")) for session in longest]
+    return next((name for name in names if name not in _NO_SUB_SPORTS), names[0])
+
+
+def _figures(session: Fields) -> dict[str, float | None]:
     return {
         "timer_s": _number(session.get("total_timer_time")),
         "elapsed_s": _number(session.get("total_elapsed_time")),
@@ -193,54 +250,53 @@ def _figures(session: Message) -> dict[str, float | None]:
     }
 
 
-def _summed(sessions: Sequence[Message]) -> dict[str, float | None]:
-    """Sums of what adds up, the largest of what does not, and no averages."""
-    legs = [_figures(session) for session in sessions]
-    figures: dict[str, float | None] = dict.fromkeys(legs[0])
+def _summed(sessions: Sequence[Fields], *, has_averages: bool) -> dict[str, float | None]:
+    """Sums of what adds up, the largest of what does not, and averages by the time that each session took."""
+    parts = [_figures(session) for session in sessions]
+    figures: dict[str, float | None] = dict.fromkeys(parts[0])
     for name in figures:
-        known = [value for leg in legs if (value := leg[name]) is not None]
-        if not known or name.startswith("avg_"):
+        if name.startswith("avg_"):
+            figures[name] = _average(parts, name) if has_averages else None
             continue
-        figures[name] = max(known) if name in ("max_hr_bpm", "aerobic_te", "anaerobic_te") else sum(known)
+        known = [value for part in parts if (value := part[name]) is not None]
+        if known:
+            figures[name] = max(known) if name in _LARGEST_OF_ALL else sum(known)
+    figures["elapsed_s"] = _elapsed(sessions) or figures["elapsed_s"]
     return figures
 
 
-def _vo2max(messages: Sequence[tuple[str, Message]]) -> tuple[float | None, str | None]:
-    """The last estimate, the published message before the unpublished one; its sport where it has one."""
-    for name, message in reversed(messages):
-        if name == "max_met_data" and (value := _plausible(_number(message.get("vo2_max")))) is not None:
-            return value, _name(message.get("sport"))
-    for name, message in reversed(messages):
-        raw = _number(message.get(MET_MAX)) if name == f"unknown_{PHYSIOLOGICAL_METRICS}" else None
-        if raw is not None and (value := _plausible(raw * ML_KG_MIN_PER_MET / MET_MAX_SCALE)) is not None:
-            return value, None
-    return None, None
+def _average(parts: Sequence[dict[str, float | None]], name: str) -> float | None:
+    weighed = [(value, part["timer_s"] or 0.0) for part in parts if (value := part[name]) is not None]
+    seconds = sum(each for _, each in weighed)
+    if not seconds:
+        return None
+    return round(sum(value * each for value, each in weighed) / seconds, 3)
 
 
-def _plausible(vo2max: float | None) -> float | None:
-    low, high = _VO2MAX_RANGE
-    return round(vo2max, 2) if vo2max is not None and low <= vo2max <= high else None
+def _elapsed(sessions: Sequence[Fields]) -> float | None:
+    """Seconds from the first start to the last end."""
+    spans = [(_utc(each.get("start_time")), _number(each.get("total_elapsed_time"))) for each in sessions]
+    known = [(start.timestamp(), start.timestamp() + seconds) for start, seconds in spans if start and seconds]
+    return max(end for _, end in known) - min(start for start, _ in known) if known else None
+
+
+def _vo2max(found: _Found) -> tuple[float | None, str | None, float | None]:
+    """The activity's estimate, its sport where it has one, and the day's: of the last message that tells it.
+
+    The published message goes before the unpublished one.
+    """
+    for update in reversed(found.max_mets):
+        day = update.day_vo2max
+        if day is not None or update.activity_vo2max is not None:
+            return update.activity_vo2max or day, update.sport, day
+    for raw in reversed(found.met_max_raw):
+        if (value := vo2max_of_met(raw)) is not None:
+            return value, None, None
+    return None, None, None
 
 
 def _utc(value: object) -> datetime | None:
-    """Seconds since 1989-12-31; small values count from the device's start, and are no time."""
-    seconds = _number(value)
-    if seconds is None or seconds < FIT_DATETIME_MIN:
-        return None
-    return datetime.fromtimestamp(FIT_UTC_REFERENCE + seconds, UTC)
-
-
-def _utc_offset(activity: Message) -> timedelta | None:
-    """Wall clock less UTC, of the one moment that the file tells in both; zones are quarters of an hour."""
-    local, utc = _utc(activity.get("local_timestamp")), _utc(activity.get("timestamp"))
-    if local is None or utc is None:
-        return None
-    offset = round((local - utc) / _QUARTER_HOUR) * _QUARTER_HOUR
-    return offset if _UTC_OFFSETS[0] <= offset <= _UTC_OFFSETS[1] else None
-
-
-def _last(messages: Sequence[tuple[str, Message]], name: str) -> Message:
-    return next((message for found, message in reversed(messages) if found == name), {})
+    return fit_moment(_number(value))
 
 
 def _number(value: object) -> float | None:

@@ -51,7 +51,7 @@ def test_three_records_are_one_effort() -> None:
         _at(2, duration=0.0),
         _at(2, startTimeLocal=None, startTimeGMT=None),
         activity(2, day="2025-05-02"),
-        _at(2, startTimeLocal="2020-05-01 08:00:00", startTimeGMT="2025-05-01 06:00:00"),
+        _at(2, startTimeLocal="2023-05-01 08:00:00", startTimeGMT="2025-05-01 06:00:00"),
     ],
 )
 def test_other_efforts_stay(other: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ offset, seconds since 1989-12-31).
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -14,9 +15,10 @@ _FORMATS = {ENUM: "B", UINT8: "B", UINT16: "H", SINT32: "i", UINT32: "I", UINT32
 RUNNING, CYCLING, TRANSITION, FITNESS_EQUIPMENT, SWIMMING, TRAINING, WALKING, HIKING, GENERIC = (
     1, 2, 3, 4, 5, 10, 11, 17, 0,
 )  # fmt: skip
-TREADMILL, STRENGTH_TRAINING = 1, 20
-ACTIVITY_FILE, SETTINGS_FILE = 4, 2
-FILE_ID, SESSION, RECORD, DEVICE_INFO, ACTIVITY, PHYSIOLOGICAL_METRICS, MAX_MET_DATA = 0, 18, 20, 23, 34, 140, 229
+TREADMILL, STRENGTH_TRAINING, HAND_CYCLING, E_BIKE_FITNESS, TRAIL = 1, 20, 12, 28, 3
+ACTIVITY_FILE, SETTINGS_FILE, METRICS_FILE = 4, 2, 44
+FILE_ID, SESSION, RECORD, DEVICE_INFO, ACTIVITY = 0, 18, 20, 23, 34
+USER_METRICS, PHYSIOLOGICAL_METRICS, TIMESTAMP_CORRELATION, MAX_MET_DATA = 79, 140, 162, 229
 
 Values = dict[int, tuple[int, object]]
 """Field number -> (base type, value)."""
@@ -64,9 +66,11 @@ class FitFile:
         for _, data, _ in developer_fields:
             self.body += data
 
-    def finish(self, claimed_bytes: int | None = None) -> bytes:
-        header = struct.pack("<BBHI4s", 14, 0x20, 2132, claimed_bytes or len(self.body), b".FIT")
-        header += struct.pack("<H", crc16(header))
+    def finish(self, claimed_bytes: int | None = None, header_bytes: int = 14, *, header_crc: bool = True) -> bytes:
+        claimed = len(self.body) if claimed_bytes is None else claimed_bytes
+        header = struct.pack("<BBHI4s", header_bytes, 0x20, 2132, claimed, b".FIT")
+        if header_bytes > len(header):
+            header += struct.pack("<H", crc16(header) if header_crc else 0)
         return header + self.body + struct.pack("<H", crc16(header + self.body))
 
 
@@ -79,8 +83,11 @@ def activity_file(
     seconds: int = 3600,
     records: int = 0,
     sessions: int = 1,
+    sports: Sequence[int] | None = None,
+    met_max_before: int | None = None,
     vo2max_raw: int | None = 918_618,
     max_met: tuple[int, int] | None = None,
+    max_met_raw: tuple[int, int] | None = None,
     session: Values | None = None,
     file_type: int = ACTIVITY_FILE,
     developer_fields: bool = False,
@@ -88,8 +95,10 @@ def activity_file(
 ) -> bytes:
     """The file of an activity of `seconds` s that began at `start` (UTC), as a Garmin watch writes it.
 
-    `session` replaces fields of the session message; `max_met` is (vo2_max × 10, sport) of a max_met_data message.
+    `session` replaces fields of the session message; `sports` gives one session each; `max_met` is (vo2_max × 10,
+    sport) of a max_met_data message and `max_met_raw` its fields 1 and 11; `met_max_before` is field 0 of message 79.
     """
+    every = list(sports) if sports is not None else [sport] * sessions
     fit, end = FitFile(endian), fit_time(start) + seconds
     fit.message(
         FILE_ID,
@@ -104,6 +113,8 @@ def activity_file(
     if developer_fields:
         fit.message(207, {0: (UINT8, 7), 3: (UINT8, 0)})
         fit.message(206, {0: (UINT8, 0), 1: (UINT8, 0), 2: (UINT8, UINT8), 3: (STRING, "doughnuts earned")})
+    if met_max_before is not None:
+        fit.message(USER_METRICS, {253: (UINT32, fit_time(start)), 0: (UINT16, met_max_before), 3: (UINT16, 680)})
     for second in range(records):
         fit.message(RECORD, _record(fit_time(start) + second, second), ((0, b"\x07", 0),) if developer_fields else ())
     if vo2max_raw is not None:
@@ -111,14 +122,49 @@ def activity_file(
             PHYSIOLOGICAL_METRICS, {253: (UINT32, end), 4: (UINT8, 34), 7: (SINT32, vo2max_raw), 9: (UINT16, 1260)}
         )
     if max_met is not None:
-        fit.message(MAX_MET_DATA, {0: (UINT32, end), 2: (UINT16, max_met[0]), 5: (ENUM, max_met[1])})
-    for number in range(sessions):
-        fit.message(SESSION, _session(fit_time(start) + number * seconds, seconds, sport, sub_sport) | (session or {}))
+        raw: Values = {1: (UINT32, max_met_raw[0]), 11: (UINT32, max_met_raw[1])} if max_met_raw else {}
+        fit.message(MAX_MET_DATA, {0: (UINT32, end), 2: (UINT16, max_met[0]), 5: (ENUM, max_met[1])} | raw)
+    for number, each in enumerate(every):
+        fit.message(SESSION, _session(fit_time(start) + number * seconds, seconds, each, sub_sport) | (session or {}))
     if utc_offset_s is not None:
         fit.message(
             ACTIVITY,
-            {253: (UINT32, end), 0: (UINT32, seconds * 1000), 1: (UINT16, sessions), 5: (UINT32, end + utc_offset_s)},
+            {253: (UINT32, end), 0: (UINT32, seconds * 1000), 1: (UINT16, len(every)), 5: (UINT32, end + utc_offset_s)},
         )
+    return fit.finish()
+
+
+def met_raw(vo2max: float) -> int:
+    """A VO2max as message 229 stores it in fields 1 and 11."""
+    return round(vo2max / 3.5 * 65_536)
+
+
+def metrics_file(
+    *updates: tuple[datetime, float | None, float | None],
+    sport: int | None = RUNNING,
+    utc_offset_s: int | None = None,
+    file_type: int = METRICS_FILE,
+    endian: str = "<",
+) -> bytes:
+    """A METRICS file of updates (moment in UTC, the day's VO2max, the activity's), None for what is not told.
+
+    `utc_offset_s` adds the message that tells the wall clock.
+    """
+    fit = FitFile(endian)
+    created = fit_time(updates[0][0]) if updates else 0
+    fit.message(FILE_ID, {0: (ENUM, file_type), 1: (UINT16, 1), 2: (UINT16, 3990), 4: (UINT32, created)})
+    if utc_offset_s is not None:
+        fit.message(TIMESTAMP_CORRELATION, {253: (UINT32, created), 3: (UINT32, created + utc_offset_s)})
+    fit.message(DEVICE_INFO, {253: (UINT32, created), 0: (UINT8, 0)})
+    for moment, day, activity in updates:
+        values: Values = {0: (UINT32, fit_time(moment))}
+        if day is not None:
+            values |= {1: (UINT32, met_raw(day)), 2: (UINT16, round(day) * 10)}
+        if sport is not None:
+            values |= {5: (ENUM, sport), 6: (ENUM, 0)}
+        if activity is not None:
+            values[11] = (UINT32, met_raw(activity))
+        fit.message(MAX_MET_DATA, values)
     return fit.finish()
 
 
