@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from benchmarks.import_export import BUCKET
 from benchmarks.local_aws import ROOT, client, free_port, local_aws_command, running
 from benchmarks.results import Result
 from tests.garmin.export.builder import Account, write_zip
 from tests.garmin.export.export_items import activity
 
-BUCKET = "account-export"
 LAST_YEAR = 2025
 ACTIVITIES_A_YEAR, SPLITS = 400, 8
 CORES = 2
@@ -49,9 +49,10 @@ with open("/proc/self/status") as status:
 """Of the process that runs it alone; `ru_maxrss` would tell that of the process that started it, were it larger."""
 IMPORT = """
 import sys
-from benchmarks.account_export import import_export
+from benchmarks.import_export import import_export
 import_export(sys.argv[1], int(sys.argv[2]))
 """
+"""In a process that loads what an import needs and nothing that only the measuring needs."""
 
 
 def measure(work: Path) -> list[Result]:
@@ -153,22 +154,3 @@ def _list_item(number: int) -> dict[str, object]:
         "maxHR": 171.0,
         "calories": 600.0,
     }
-
-
-def import_export(export: str, port: int) -> None:
-    """From the zip through raw to the tables, as the DAG's tasks do it; tells the seconds since the start."""
-    from include.curate import curate, write_tables
-    from include.garmin.export import ExportSource
-    from include.garmin.raw import read_raw, write_raw
-
-    started = time.perf_counter()
-    s3 = client("s3", port)
-    source = ExportSource(export)
-    (athlete,) = source.athletes()
-    written = write_raw(s3, BUCKET, athlete, source.fetch(athlete, None, None), datetime.now(UTC))
-    print(f"{time.perf_counter() - started:.2f} s: {written}")
-    tables = curate(read_raw(s3, BUCKET, athlete))
-    rows = {table: len(frame) for table, frame in tables.frames().items()}
-    print(f"{time.perf_counter() - started:.2f} s: curated {rows}")
-    write_tables(s3, BUCKET, athlete, tables)
-    print(f"{time.perf_counter() - started:.2f} s: tables written")

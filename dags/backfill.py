@@ -29,7 +29,8 @@ def plan(
 
     days = window(params, dag_run.run_type, data_interval_start, data_interval_end)
     reads_files = params["source"] != ONLY_RAW
-    batches = batched(_athletes(params), days, again=params["again"], reads_files=reads_files)
+    flags = {"again": params["again"], "accept_fewer": params["accept_fewer"]}
+    batches = batched(_athletes(params), days, reads_files=reads_files, **flags)
     return [batch.as_json() for batch in batches]
 
 
@@ -97,6 +98,9 @@ def window(params: Any, run_type: str, interval_start: datetime | None, interval
         "athletes": Param([], type="array", items={"type": "string"}, description="Ids; none for all athletes"),
         "from": Param(None, type=["null", "string"], format="date", description="First day; none for all (files)"),
         "to": Param(None, type=["null", "string"], format="date", description="Last day; none for today"),
+        "accept_fewer": Param(
+            False, type="boolean", description="Let a month of the tables lose most of its rows (see RowsLost)"
+        ),
         "again": Param(False, type="boolean", description="Ask Garmin also for what raw holds already"),
     },
 )
@@ -115,6 +119,8 @@ def garmin_backfill() -> None:
       run again (or clear the failed tasks) and it goes on where it stopped.
     * *LoginNeeded*, *KeyNeeded*: run the command in the message on a laptop, then clear the failed tasks.
     * *TooManyRequests*: Garmin asked to be left alone; clear the failed tasks after the time that the message says.
+    * *RowsLost*: a month of the tables would lose most of its rows, so nothing was changed. The message names athlete,
+      table and month. Look at the source first; if the rows are right to go, run this with *accept_fewer*.
     * *SourceError*: the file or setting in the message is not what was expected.
     * `fetch_live` stays *scheduled*: another run asks Garmin, or the pool is missing. Make it once:
       `airflow pools set garmin_live 1 'Asks Garmin Connect itself'`.

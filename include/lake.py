@@ -3,7 +3,11 @@
 from datetime import date, datetime
 
 TABLES = ("activities", "days", "vo2max")
-RAW_KINDS = ("activity_list", "activity", "day", "sleep", "hrv", "max_metrics", "training_status", "export")
+LISTING_KIND = "listing"
+"""Raw kind of what made up the whole of a source when it was read: see `include/garmin/listing.py`."""
+RAW_KINDS = (
+    "activity_list", "activity", "day", "sleep", "hrv", "max_metrics", "training_status", "export", LISTING_KIND,
+)  # fmt: skip
 DAY_KINDS = frozenset(("day", "sleep", "hrv", "max_metrics", "training_status"))
 """Raw kinds that tell of days alone and of no activity."""
 
@@ -71,6 +75,20 @@ def watermark_key(athlete_id: str) -> str:
     return f"state/garmin/watermark/athlete_id={athlete_id}.json"
 
 
+def pending_key(athlete_id: str) -> str:
+    """Key of the first day of what raw holds and an athlete's tables lack: `{"since": "YYYY-MM-DD"}`, or null."""
+    return f"state/garmin/pending/athlete_id={athlete_id}.json"
+
+
+def account_key(athlete_id: str) -> str:
+    """Key of what tells an athlete's account: `{"activity_ids": […], "first_day": "…", "last_day": "…"}`."""
+    return f"{ACCOUNTS_PREFIX}athlete_id={athlete_id}.json"
+
+
+ACCOUNTS_PREFIX = "state/garmin/accounts/"
+"""Of every athlete, what tells that two are one."""
+
+
 def garmin_lease_key(athlete_id: str) -> str:
     """Key of the lease that one run takes while it renews an athlete's tokens."""
     return f"state/garmin/lease/athlete_id={athlete_id}.json"
@@ -99,7 +117,8 @@ def athlete_places(athlete_id: str) -> list[str]:
     tables = [place(table, athlete_id) for table in TABLES for place in (curated_prefix, quarantine_prefix)]
     shown = [history_key(athlete_id), origins_key(athlete_id)]
     own = [raw_prefix(athlete_id), f"quarantine/raw/athlete_id={athlete_id}/", *tables, *shown]
-    return [*own, watermark_key(athlete_id), garmin_lease_key(athlete_id)]
+    state = [key(athlete_id) for key in (watermark_key, pending_key, account_key, garmin_lease_key)]
+    return [*own, *state]
 
 
 DATASETS_PREFIX = "datasets/"

@@ -1,5 +1,14 @@
-"""Days and VO2max readings in the shapes that Garmin gives them, as rows in the tables' units."""
+"""Days and VO2max readings in the shapes that Garmin gives them, as rows in the tables' units.
 
+The resting heart rate is Garmin's of that day, whatever the source. The daily summary calls it `restingHeartRate`; in
+the account export this is a figure smoothed over many days, and the day's own is `currentDayRestingHeartRate`.
+
+A row of a sleep also carries `_asleep_from` and `_asleep_to`, by which `main_sleeps` tells a night from a nap.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from include.curate.fields import Fields
@@ -18,7 +27,7 @@ def day_row(item: Fields) -> Row | None:
     battery = {str(stat.item.get("bodyBatteryStatType")): stat for stat in _battery_stats(item)}
     return {
         "day": day,
-        "resting_hr_bpm": item.positive("restingHeartRate"),
+        "resting_hr_bpm": _resting_heart_rate(item),
         "hrv_ms": item.positive("hrvLastNightAvg"),
         "sleep_s": item.positive("sleepTimeSeconds"),
         "stress_avg": _stress(item),
@@ -36,7 +45,44 @@ def sleep_row(item: Fields) -> Row | None:
         return None
     stages = [item.positive(f"{stage}SleepSeconds") for stage in ("deep", "light", "rem")]
     asleep = sum(seconds for seconds in stages if seconds is not None) or None
-    return {"day": day, "sleep_s": _first(item.positive("sleepTimeSeconds"), asleep)}
+    sleep_s = _first(item.positive("sleepTimeSeconds"), asleep)
+    if sleep_s is None:
+        return {"day": day, "sleep_s": None}
+    return {
+        "day": day,
+        "sleep_s": sleep_s,
+        "_asleep_from": item.moment("sleepStartTimestampGMT"),
+        "_asleep_to": item.moment("sleepEndTimestampGMT"),
+    }
+
+
+def main_sleeps(rows: Iterable[Row]) -> list[Row]:
+    """Rows of days, in order of documents, of whose sleeps the longest of each day and shape is kept.
+
+    Of two that overlap in time the later is a correction of the earlier; so is a further answer about a day's sleep.
+    A further row of an export that tells no times may be a nap.
+    """
+    others: list[Row] = []
+    sleeps: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if "_asleep_from" in row:
+            key = row["day"], row["source"]
+            sleeps[key] = [*(earlier for earlier in sleeps[key] if _are_two_sleeps(earlier, row)), row]
+        else:
+            others.append(row)
+    return others + [max(found, key=_sleep_rank) for found in sleeps.values()]
+
+
+def _are_two_sleeps(one: Row, other: Row) -> bool:
+    times: Sequence[datetime | None] = [row[name] for row in (one, other) for name in ("_asleep_from", "_asleep_to")]
+    start, end, other_start, other_end = times
+    if start is None or end is None or other_start is None or other_end is None:
+        return bool(other["source"] == "export_sleep")
+    return end <= other_start or other_end <= start
+
+
+def _sleep_rank(row: Row) -> tuple[float, datetime]:
+    return row["sleep_s"], row["_asleep_from"] or datetime.min
 
 
 def hrv_row(item: Fields) -> Row | None:
@@ -104,6 +150,12 @@ def _precise(item: Fields) -> float | None:
 
 def _kilograms(item: Fields) -> float | None:
     return item.positive("weight", scale=1 / GRAMS_PER_KG)
+
+
+def _resting_heart_rate(item: Fields) -> float | None:
+    """An export from before Garmin told the day's own has the smoothed figure alone."""
+    name = "currentDayRestingHeartRate"
+    return item.positive(name if name in item.item else "restingHeartRate")
 
 
 def _stress(item: Fields) -> float | None:

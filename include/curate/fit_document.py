@@ -49,6 +49,7 @@ def activity(item: Fields) -> Row | None:
         "training_load": session.number("training_load"),
         "aerobic_te": session.number("aerobic_te"),
         "anaerobic_te": session.number("anaerobic_te"),
+        "_elapsed_s": session.positive("elapsed_s"),
         "_vo2max": _estimate(session),
         "_device": session.identifier("device_id"),
         "_start_local": local,

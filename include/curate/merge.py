@@ -7,7 +7,7 @@ The shape of a document decides, not when it was fetched; among documents of one
 |------------|----------------------------------------------------|
 | activities | activity_list, activity, export, fit; but of `energy_kcal` fit before export |
 | days       | sleep, export_sleep, hrv, export_health, weighing, export_weighing, day, stress, heart_rate, export_day |
-| vo2max     | max_metrics, export_max_met, fit_metrics, export_activity, day, fit; a precise value before any rounded |
+| vo2max     | max_metrics, training_status, export_max_met, fit_metrics, export_activity, day, fit; precise first |
 
 Why: the list and the summary (`activity`) hold what the athlete sees and may have corrected; the account export is a
 snapshot of the same in other units; a FIT file is what the watch wrote before any correction. A FIT file's energy is
@@ -26,7 +26,9 @@ DAY_SHAPES = (
     "sleep", "export_sleep", "hrv", "export_health", "weighing", "export_weighing",
     "day", "stress", "heart_rate", "export_day",
 )  # fmt: skip
-READING_SHAPES = ("max_metrics", "export_max_met", "fit_metrics", "export_activity", "day", "fit")
+READING_SHAPES = (
+    "max_metrics", "training_status", "export_max_met", "fit_metrics", "export_activity", "day", "fit",
+)  # fmt: skip
 
 
 def merge_activities(rows: Iterable[Row]) -> list[Row]:

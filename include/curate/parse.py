@@ -13,14 +13,15 @@ import msgspec
 
 from include.curate import activities, days, fit_document, personal_api
 from include.curate.fields import Fields
+from include.garmin.dates import ACTIVITY_STARTS
 
 Row = dict[str, Any]
 
 IGNORED = frozenset({
-    "mostRecentTrainingStatus", "mostRecentVO2Max", "monthlyTrainingStatus", "latestTrainingStatusData",
+    "mostRecentTrainingStatus", "monthlyTrainingStatus", "latestTrainingStatusData",
     "mostRecentTrainingLoadBalance", "acuteLoad",
 })  # fmt: skip
-"""Marks of documents that feed no table: training status (its "latest" values are of other days) and readiness."""
+"""Marks of documents that feed no table: what training status tells besides VO2max, and readiness."""
 _READING_MARKS = ("vo2MaxValue", "vo2MaxPreciseValue", "cyclingVo2MaxPreciseValue", "cyclingVo2MaxValue")
 _DAY_MARKS = (
     ("heartRateValues", "heart_rate"),
@@ -29,7 +30,9 @@ _DAY_MARKS = (
     ("bodyBattery", "export_day"),
     ("userProfilePK", "export_day"),
 )
+_OTHERS_WITH_AN_ID = frozenset({"summaryDTO", "fitSession", "summarizedActivitiesExport"})
 _MAX_DEPTH = 3
+_KEYS_SHOWN, _LONGEST_KEY = 3, 24
 
 
 @dataclass
@@ -80,7 +83,7 @@ def _walk(value: object, into: Parsed, depth: int) -> None:
 
 def _object(value: dict[str, Any], into: Parsed) -> None:  # noqa: C901, PLR0912 - one line a shape
     item = Fields(value, into.unread)
-    if "activityId" in value and isinstance(value.get("activityType"), dict):
+    if "activityId" in value and _is_list_item(value):
         _take(into.activities, [activities.list_item(item)], into, "activity_list")
     elif "summaryDTO" in value:
         _take(into.activities, [activities.summary(item)], into, "activity")
@@ -107,6 +110,8 @@ def _object(value: dict[str, Any], into: Parsed) -> None:  # noqa: C901, PLR0912
         _take(into.days, personal_api.summary_rows(item), into, "day")
     elif "generic" in value or "cycling" in value:
         _readings(days.max_met_readings, item, into, "max_metrics")
+    elif "mostRecentVO2Max" in value:
+        _readings(days.max_met_readings, item.part("mostRecentVO2Max"), into, "training_status")
     elif "maxMet" in value:
         _readings(days.export_reading, item, into, "export_max_met")
     elif "vo2MaxValue" in value and "sport" in value:
@@ -126,7 +131,20 @@ def _object(value: dict[str, Any], into: Parsed) -> None:  # noqa: C901, PLR0912
         if any(mark in value for mark in _READING_MARKS):
             _readings(days.daily_readings, item, into, "day")
     else:
-        into.unread["object of no known shape"] += 1
+        into.unread[f"object of no known shape ({_look(value)})"] += 1
+
+
+def _look(value: dict[str, Any]) -> str:
+    """The first keys of an object, by which the owner of a file knows it again."""
+    keys = ", ".join(f"{key[:_LONGEST_KEY]!a}" for key in sorted(value)[:_KEYS_SHOWN])
+    return f"keys {keys}{', …' if len(value) > _KEYS_SHOWN else ''}" if value else "no keys"
+
+
+def _is_list_item(value: dict[str, Any]) -> bool:
+    """An item of the activity list; one whose type is null, missing or text is known by its start."""
+    if not _OTHERS_WITH_AN_ID.isdisjoint(value):
+        return False
+    return isinstance(value.get("activityType"), dict) or any(name in value for name in ACTIVITY_STARTS)
 
 
 def _take(rows: list[Row], found: Iterable[Row | None], into: Parsed, shape: str) -> None:

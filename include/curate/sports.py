@@ -12,6 +12,10 @@
 | other | all else, and types not known: ball games, skiing, gym, yoga; what arms or motors drive |
 """
 
+from functools import lru_cache
+
+KINDS = 512
+"""Garmin has some hundred types, and an athlete's activities are of few of them: each is looked up once."""
 _EXACT = {
     "virtual_run": "running",
     "obstacle_run": "running",
@@ -42,6 +46,7 @@ _PARTS = (
 """The first that a type contains; what moves arms or a motor says nothing about the VO2max of legs."""
 
 
+@lru_cache(KINDS)
 def sport_of(type_key: str | None) -> str:
     """The sport of a Garmin `typeKey`; `other` for what is none of them, or unknown.
 
@@ -52,3 +57,17 @@ def sport_of(type_key: str | None) -> str:
     if key in _EXACT:
         return _EXACT[key]
     return next((sport for part, sport in _PARTS if part in key), "other")
+
+
+_CARRIED = (
+    "flying", "driving", "motor", "atv", "boating", "sailing", "hang_gliding", "gliding", "paragliding",
+    "parachuting", "sky_diving", "skydiving", "wingsuit", "snowmobiling", "helicopter",
+)  # fmt: skip
+"""Parts of types whose speed and climb come from a motor, the wind or a fall."""
+
+
+@lru_cache(KINDS)
+def is_carried(type_key: str | None) -> bool:
+    """Whether speed and climb of a type tell nothing about the athlete: flights, sails, drives."""
+    key = (type_key or "").lower()
+    return any(part in key for part in _CARRIED)

@@ -1,8 +1,10 @@
 """The curated prefix: each table as one CSV a month, a month always rewritten whole."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from include.curate.months import NO_MONTH
-from include.curate.tables import COLUMNS, LATER_COLUMNS, Tables, sort_rows, to_frame, typed
+from include.curate.tables import COLUMNS, GONE, LATER_COLUMNS, Tables, sort_rows, to_frame, typed
 from include.garmin.holdings import list_keys
 from include.lake import curated_key, curated_prefix
 
@@ -18,22 +20,39 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 REQUESTS_AT_ONCE = 8
+LOST_SHARE_MAX = 0.5
+"""A month that would lose a larger share of its rows is not written: corrections and deletions are few."""
+LOST_ROWS_MIN = 6
+"""Fewer lost rows never stop a run, however small the month is."""
+
+
+class RowsLost(Exception):
+    """A month would lose so many rows that something else is wrong; the message says how to let it happen."""
 
 
 def write_tables(
-    s3: "S3Client", bucket: str, athlete_id: str, tables: Tables, since_month: str | None = None
+    s3: "S3Client",
+    bucket: str,
+    athlete_id: str,
+    tables: Tables,
+    since_month: str | None = None,
+    *,
+    may_lose_rows: bool = True,
 ) -> list[str]:
     """Rewrite the athlete's months from the first that `tables` hold on; returns the keys now there.
 
-    A month that has no row any more is deleted; earlier months stay as they are. Rows without a day are kept as of
-    NO_MONTH, which comes after every month: the rules of quality reject them. Tables of some months do not tell of all
-    such rows, so those that they do not name stay.
+    A month that has no row any more is deleted; earlier months stay as they are, and so does a month of which tables
+    of some months have read no document. Rows without a day are kept as of NO_MONTH, which comes after every month:
+    the rules of quality reject them. Tables of some months do not tell of all such rows, so those that they do not
+    name stay.
 
     Args:
         since_month: `YYYY-MM`, to rewrite fewer months than `tables` hold.
+        may_lose_rows: whether a month may lose more than LOST_SHARE_MAX of its rows.
 
     Raises:
         ValueError: rows of another athlete, or `since_month` is before the first month that `tables` hold.
+        RowsLost: a month would lose too many rows; nothing was written.
     """
     if tables.since_month and since_month and since_month < tables.since_month:
         raise ValueError(
@@ -41,25 +60,123 @@ def write_tables(
             "give `curate` the earlier day"
         )
     since_month = since_month or tables.since_month
-
-    def put(part: tuple[str, bytes]) -> None:
-        s3.put_object(Bucket=bucket, Key=part[0], Body=part[1], ContentType="text/csv")
-
-    written = []
-    for table, frame in tables.frames().items():
-        _check(table, frame, athlete_id)
-        is_partial = table == "activities" and tables.since_month is not None
-        rows = _with_undated(s3, bucket, athlete_id, frame) if is_partial else frame
-        kept = [part for part in csv_by_month(table, rows) if since_month is None or part[0] >= since_month]
-        keys = {curated_key(table, athlete_id, month): body for month, body in kept}
+    changes = [
+        _change(s3, bucket, athlete_id, table, frame, tables, since_month) for table, frame in tables.frames().items()
+    ]
+    if not may_lose_rows:
+        for change in changes:
+            _refuse_loss(s3, bucket, athlete_id, change)
+    for change in changes:
         with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
-            list(pool.map(put, keys.items()))
-        start = curated_key(table, athlete_id, since_month) if since_month else ""
-        for key in list(list_keys(s3, bucket, curated_prefix(table, athlete_id))):
-            if key >= start and key not in keys:
-                s3.delete_object(Bucket=bucket, Key=key)
-        written += sorted(keys)
-    return written
+            list(pool.map(lambda part: _put(s3, bucket, *part), change.bodies.items()))
+        for key in change.stale:
+            s3.delete_object(Bucket=bucket, Key=key)
+    return [key for change in changes for key in sorted(change.bodies)]
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What one table's months in the bucket become; `sizes` are those of the files there, by key."""
+
+    table: str
+    bodies: Mapping[str, bytes]
+    sizes: Mapping[str, int]
+    stale: Sequence[str]
+
+
+def _change(
+    s3: "S3Client",
+    bucket: str,
+    athlete_id: str,
+    table: str,
+    frame: pd.DataFrame,
+    tables: Tables,
+    since_month: str | None,
+) -> _Change:
+    _check(table, frame, athlete_id)
+    is_partial = tables.since_month is not None
+    rows = _with_undated(s3, bucket, athlete_id, frame) if is_partial and table == "activities" else frame
+    kept = [part for part in csv_by_month(table, rows) if since_month is None or part[0] >= since_month]
+    bodies = {curated_key(table, athlete_id, month): body for month, body in kept}
+    start = curated_key(table, athlete_id, since_month) if since_month else ""
+    sizes = {key: size for key, size in _sizes(s3, bucket, curated_prefix(table, athlete_id)) if key >= start}
+    unread = frozenset(key for key in sizes if is_partial and not _has_read(tables, table, _month_of_key(key)))
+    return _Change(table, bodies, sizes, [key for key in sizes if key not in bodies and key not in unread])
+
+
+def _has_read(tables: Tables, table: str, month: str) -> bool:
+    return tables.evidence is None or month == NO_MONTH or month in tables.evidence.months_read[table]
+
+
+def _refuse_loss(s3: "S3Client", bucket: str, athlete_id: str, change: _Change) -> None:
+    """Count the rows of months whose file gets smaller, which are few: to read all would cost more than to write."""
+    for key, size in change.sizes.items():
+        body = change.bodies.get(key, b"")
+        if (key not in change.bodies and key not in change.stale) or len(body) >= size * (1 - LOST_SHARE_MAX / 2):
+            continue
+        before = _rows_in(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        after = _rows_in(body)
+        if before - after >= LOST_ROWS_MIN and before - after > LOST_SHARE_MAX * before:
+            raise RowsLost(
+                f"{athlete_id}: {change.table} of {_month_of_key(key)} would fall from {before} rows to {after}, so "
+                "nothing was changed. Look at what the source gives for that month; if these rows are right to go, run "
+                f"garmin_backfill with athlete {athlete_id}, source raw and the option accept_fewer"
+            )
+
+
+def _rows_in(body: bytes) -> int:
+    return max(body.count(b"\n") - 1, 0)
+
+
+def _month_of_key(key: str) -> str:
+    return key.rpartition("/month=")[2].partition("/")[0]
+
+
+def _put(s3: "S3Client", bucket: str, key: str, body: bytes) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
+
+
+def _sizes(s3: "S3Client", bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            yield item["Key"], item["Size"]
+
+
+def first_month_to_rewrite(stored: Tables, later: Tables) -> date | None:
+    """The first day of the month, before all that `later` holds, that an activity has left or come to; None without.
+
+    An id is one activity, wherever its month is: one whose date was corrected would else be in two months, or in none.
+    """
+    if later.since_month is None or later.evidence is None:
+        return None
+    months = stored.activities["day"].dt.strftime("%Y-%m").fillna(NO_MONTH)
+    earliest = NO_MONTH
+    for activity_id, month in zip(stored.activities["activity_id"], months, strict=True):
+        now = later.evidence.month_of_activity.get(activity_id)
+        if now is None or now == month or (now == GONE and month >= later.since_month):
+            continue
+        earliest = min(earliest, month, now if now != GONE else month)
+    return date.fromisoformat(f"{earliest}-01") if earliest < later.since_month else None
+
+
+def joined(stored: Tables, later: Tables) -> Tables:
+    """All months of an athlete: of `later` what it holds, and what `write_tables` leaves as `stored`."""
+
+    def frame(table: str, kept: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
+        months = kept["day"].dt.strftime("%Y-%m").fillna(NO_MONTH)
+        stays = months < later.since_month
+        written = set(made["day"].dt.strftime("%Y-%m"))
+        stays |= [month not in written and not _has_read(later, table, month) for month in months]
+        if table == "activities":
+            stays |= (months == NO_MONTH) & ~kept["activity_id"].isin(made["activity_id"])
+        parts = [part for part in (kept[stays], made) if len(part)]
+        return sort_rows(table, pd.concat(parts, ignore_index=True)) if parts else made
+
+    if later.since_month is None:
+        return later
+    pairs = zip(COLUMNS, stored.frames().values(), later.frames().values(), strict=True)
+    frames = {table: frame(table, kept, made) for table, kept, made in pairs}
+    return Tables(**frames, unread=later.unread, items_read=later.items_read)
 
 
 def read_tables(s3: "S3Client", bucket: str, athlete_id: str) -> Tables:

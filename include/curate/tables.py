@@ -66,7 +66,22 @@ SORT: Mapping[str, tuple[str, ...]] = {
     "vo2max": ("day", "sport"),
 }
 SPORTS = ("running", "cycling", "swimming", "walking", "hiking", "strength", "multisport", "other")
-VO2MAX_SPORTS = ("running", "cycling")
+VO2MAX_SPORTS = ("running", "cycling", "walking")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the documents told of rows that the tables do not hold."""
+
+    months_read: Mapping[str, frozenset[str]]
+    """By table, the months of which a document told anything."""
+    month_of_activity: Mapping[str, str]
+    """The month of every activity, also before the first one that the tables hold; GONE for one that is left out."""
+    left_out: Mapping[str, pd.DataFrame]
+    """By table, rows whose date cannot be true, with a `reason`; tables without any are absent."""
+
+
+GONE = ""
 
 
 @dataclass(frozen=True)
@@ -84,8 +99,12 @@ class Tables:
     """How many values each named rule mended or dropped (`calories_kj_to_kcal`: 1794)."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """How many documents or items could not be used, by reason."""
+    items_read: int = 0
+    """How many activities, days and readings the documents told, before they were merged."""
     since_month: str | None = None
     """The first month (`YYYY-MM`) that the tables hold; None: all there is."""
+    evidence: Evidence | None = None
+    """None for tables that were not just made of documents."""
 
     def frames(self) -> dict[str, pd.DataFrame]:
         return {"activities": self.activities, "days": self.days, "vo2max": self.vo2max}

@@ -12,6 +12,7 @@ import numpy as np
 
 from include.curate import units
 from include.curate.clock import in_order
+from include.curate.days import GRAMS_PER_KG
 from include.curate.mends import Mends
 from include.curate.months import CONTEXT_MONTHS, NO_MONTH, month_of, months_before
 
@@ -27,6 +28,8 @@ SHORTEST = 60.0
 """Below 60 s or 60 m a ratio says nothing."""
 LONG_S, FASTEST_LONG_BURN_KCAL_PER_S = 2 * 3600.0, 22.0 / 60
 """Two hours of 22 kcal/min are 370 W on the pedals: beyond a stage of the Tour de France."""
+LIGHTEST_KG = 2.0
+"""Below it a weight that was taken for grams was in kilograms: nobody weighs 70 g, and nobody 2 000 kg."""
 TENFOLD = 10.0
 TENFOLD_WITHIN = 0.03
 
@@ -34,9 +37,10 @@ TENFOLD_WITHIN = 0.03
 def mend_units(rows: Sequence[Row], mends: Mends, since_month: str | None) -> None:
     """Bring energy, climb and speed to kcal, metres and m/s, in place, in the months from `since_month` on.
 
-    Rows without a day are left as they are.
+    Rows without a day are left as they are. The climb of what a motor, the wind or a fall carries says nothing: an
+    aircraft climbs faster than any athlete or lift, in whatever unit.
     """
-    in_real_world = [row for row in rows if not row.get("_is_virtual")]
+    in_real_world = [row for row in rows if not row.get("_is_virtual") and not row.get("_is_carried")]
     in_virtual_world = [row for row in rows if row.get("_is_virtual")]
     _mend(rows, units.KJ, mends, since_month)
     # A virtual ride's climb comes from the app that made it up, whatever unit the watch writes.
@@ -45,6 +49,16 @@ def mend_units(rows: Sequence[Row], mends: Mends, since_month: str | None) -> No
     for row in rows:
         if since_month is None or month_of(row["day"]) >= since_month:
             _mend_speed(row, mends)
+
+
+def mend_days(rows: list[Row], mends: Mends) -> list[Row]:
+    """Bring weights to kilograms, in place: Garmin tells grams, and tools that write its files tell kilograms."""
+    for row in rows:
+        weight_kg = row.get("weight_kg")
+        if weight_kg is not None and weight_kg < LIGHTEST_KG:
+            row["weight_kg"] = weight_kg * GRAMS_PER_KG
+            mends.count("weight_told_in_kg_mended", row["day"])
+    return rows
 
 
 def _mend(rows: Sequence[Row], rule: units.UnitRule, mends: Mends, since_month: str | None) -> None:

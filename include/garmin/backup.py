@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from include.garmin.document import ATHLETE_ID, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
+from include.garmin.dates import first_read_day, read_day
+from include.garmin.document import ATHLETE_ID, NO_DAY, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.fit import MAX_FIT_BYTES, FitError, FitSession, read_sessions
-from include.garmin.folder import NO_DAY
 from include.garmin.metrics_documents import metrics_in_folder, metrics_paths
 from include.garmin.raw import MAX_DOCUMENT_BYTES
 
@@ -233,7 +233,7 @@ def _day_of_summary(body: bytes) -> date | None:
     except (ValueError, RecursionError):
         return None
     summary = value.get("summaryDTO") if isinstance(value, dict) else None
-    return _day(summary.get("startTimeLocal")) if isinstance(summary, dict) else None
+    return _known(first_read_day(summary)) if isinstance(summary, dict) else None
 
 
 def _days_of_page(body: bytes) -> list[date]:
@@ -243,14 +243,14 @@ def _days_of_page(body: bytes) -> list[date]:
     except (ValueError, RecursionError):
         return []
     items = value if isinstance(value, list) else []
-    return sorted(filter(None, (_day(item.get("startTimeLocal")) for item in items if isinstance(item, dict))))
+    return sorted(filter(None, (_known(first_read_day(item)) for item in items if isinstance(item, dict))))
 
 
 def _day(text: object) -> date | None:
     if not isinstance(text, str) or not _DAY.match(text):
         return None
-    try:
-        day = date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-    return day if _FIRST_DAY <= day <= _LAST_DAY else None
+    return _known(read_day(text[:10]))
+
+
+def _known(day: date | None) -> date | None:
+    return day if day is not None and _FIRST_DAY <= day <= _LAST_DAY else None

@@ -11,6 +11,9 @@ NO_DAY = date(1970, 1, 1)
 ATHLETE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """What an athlete may be called: the id becomes part of bucket keys and of REST paths."""
 
+NO_DAY = date(1970, 1, 1)
+"""Last day of a document in which nothing has a date that can be read: every run reads it."""
+
 
 class SourceError(Exception):
     """A source that cannot be opened or read; the message says what to change."""
@@ -53,6 +56,8 @@ class RawDocument:
     last_day: date
     name: str
     body: bytes
+    first_day: date | None = field(default=None, kw_only=True)
+    """The first local day that it covers, where the source knows; else it is taken to be `last_day`."""
     unreadable: str | None = field(default=None, kw_only=True)
     """Why the source could not make JSON of what it read; `body` then tells what that was."""
 

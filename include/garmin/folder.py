@@ -1,12 +1,12 @@
 """Athletes as files: `PATH/{athlete}/activities.json`, and where there are any `daily.json` and METRICS files."""
 
 import json
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 from pathlib import Path
 
+from include.garmin.dates import ACTIVITY_STARTS, first_read_day
 from include.garmin.document import ATHLETE_ID, NO_DAY, Held, RawDocument, SourceError, UnknownAthlete, nothing_held
 from include.garmin.metrics_documents import metrics_in_folder
 from include.garmin.raw import MAX_DOCUMENT_BYTES
@@ -15,8 +15,8 @@ __all__ = ["NO_DAY", "FolderSource"]
 
 ACTIVITIES = "activities.json"
 DAILY = "daily.json"
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+KEYS_SHOWN, LONGEST_KEY = 5, 40
+"""So much of a row is shown by which its owner knows it again."""
 
 
 class FolderSource:
@@ -50,7 +50,9 @@ class FolderSource:
         """Both files as they are, then the updates in METRICS files in the folder and below.
 
         Raises:
-            SourceError: naming a JSON file that cannot be read or is no list.
+            UnknownAthlete: there is no folder of this athlete.
+            SourceError: `start` is after `end`, or a file cannot be read or is not a JSON list; after the last
+                document: of a file no row has a day, so that nothing of it will be understood.
         """
         if athlete_id not in self._folders:
             raise UnknownAthlete(
@@ -59,19 +61,40 @@ class FolderSource:
         if start and end and start > end:
             raise SourceError(f"start {start} is after end {end}")
         folder = self._folders[athlete_id]
-        # Both are read before the first is handed out: an athlete is taken whole or not at all.
-        documents = [_read(folder / ACTIVITIES, "activity_list", "startTimeLocal", (start, end))]
+        # Both are opened before the first is handed out: a file that is no list refuses the athlete.
+        files = [_read(folder / ACTIVITIES, "activity_list", ACTIVITY_STARTS)]
         if (folder / DAILY).is_file():
-            documents.append(_read(folder / DAILY, "day", "calendarDate", (start, end)))
-        found = (document for document in documents if document is not None)
-        return chain(found, metrics_in_folder(folder, start, end))
+            files.append(_read(folder / DAILY, "day", ("calendarDate",)))
+        return _documents(files, metrics_in_folder(folder, start, end), start, end)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as one document, and what is wrong with it when no row of it has a day."""
+
+    document: RawDocument
+    without_days: str | None
+
+    def touches(self, start: date | None, end: date | None) -> bool:
+        """Whether it has a day of `start` to `end`; one without days always does, so that it is not lost."""
+        first, last = self.document.first_day or NO_DAY, self.document.last_day
+        return last == NO_DAY or ((start is None or last >= start) and (end is None or first <= end))
+
+
+def _documents(
+    files: list[_File], updates: Iterator[RawDocument], start: date | None, end: date | None
+) -> Iterator[RawDocument]:
+    yield from (file.document for file in files if file.touches(start, end))
+    yield from updates
+    if lost := [file.without_days for file in files if file.without_days]:
+        raise SourceError("; ".join(lost))
 
 
 def _athletes_in(path: Path) -> dict[str, Path]:
     return {child.name: child for child in sorted(path.iterdir()) if (child / ACTIVITIES).is_file()}
 
 
-def _read(path: Path, kind: str, day_field: str, asked: tuple[date | None, date | None]) -> RawDocument | None:
+def _read(path: Path, kind: str, day_fields: tuple[str, ...]) -> _File:
     try:
         if path.stat().st_size > MAX_DOCUMENT_BYTES:
             raise SourceError(f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes")
@@ -83,18 +106,17 @@ def _read(path: Path, kind: str, day_field: str, asked: tuple[date | None, date 
         raise SourceError(f"{path}: is not JSON: {error}") from error
     if not isinstance(rows, list):
         raise SourceError(f"{path}: expected a JSON list, found {type(rows).__name__}")
-    days = sorted(filter(None, (_day(row, day_field) for row in rows)))
-    start, end = asked
-    if days and ((start and days[-1] < start) or (end and days[0] > end)):
-        return None
-    return RawDocument(kind, days[-1] if days else NO_DAY, path.stem, body)
+    days = sorted(filter(None, (first_read_day(row, day_fields) for row in rows if isinstance(row, dict))))
+    first, last = (days[0], days[-1]) if days else (NO_DAY, NO_DAY)
+    without_days = None
+    if rows and not days:
+        without_days = f"{path}: none of its {len(rows)} rows has a day: expected {' or '.join(day_fields)}, found "
+        without_days += _look(rows[0])
+    return _File(RawDocument(kind, last, path.stem, body, first_day=first), without_days)
 
 
-def _day(row: object, day_field: str) -> date | None:
-    value = row.get(day_field) if isinstance(row, dict) else None
-    if not isinstance(value, str) or not _DATE.match(value):
-        return None
-    try:
-        return date.fromisoformat(value[:10])
-    except ValueError:
-        return None
+def _look(row: object) -> str:
+    if not isinstance(row, dict):
+        return type(row).__name__
+    keys = ", ".join(f"{key[:LONGEST_KEY]!a}" for key in list(row)[:KEYS_SHOWN])
+    return f"the keys {keys}" if row else "no keys"

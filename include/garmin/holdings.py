@@ -1,7 +1,7 @@
 """What raw holds already, told from its keys alone."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -91,6 +91,19 @@ class Holdings:
     def settled_before(self, day: date, kind: str, last_day: date, name: str) -> bool:
         """Whether a document is held whose days all lie before `day`: later ones may still change."""
         return last_day < day and self.newest(kind, last_day, name) is not None
+
+
+def newest_keys(keys: Iterable[str]) -> list[str]:
+    """Of keys of raw, that of the newest version of each document, in order."""
+    newest: dict[tuple[str, date, str], Version] = {}
+    key_of: dict[Version, str] = {}
+    for key in keys:
+        if (version := version_of_key(key)) is None:
+            continue
+        key_of[version] = key
+        if version.slot not in newest or newest[version.slot].rank < version.rank:
+            newest[version.slot] = version
+    return sorted(key_of[version] for version in newest.values())
 
 
 def list_keys(s3: "S3Client", bucket: str, prefix: str, start_after: str = "") -> Iterator[str]:

@@ -64,6 +64,21 @@ def is_live(spec: str) -> bool:
     return spec in LIVE
 
 
+def is_of_files(spec: str) -> bool:
+    """Whether the source is files of the athlete, which are read whole each time."""
+    name, _, argument = spec.partition(":")
+    return name in ("folder", "export", "garminexport") and bool(argument)
+
+
+def tells_all(spec: str) -> str | None:
+    """The name of a source that tells all it knows of an athlete each time it is read; None for any other.
+
+    A backup folder is none: an activity that was deleted at Garmin keeps its files.
+    """
+    name, _, argument = spec.partition(":")
+    return name if name in ("folder", "export") and argument else None
+
+
 def with_absolute_path(spec: str) -> str:
     """`spec` as any working folder understands it."""
     name, _, argument = spec.partition(":")

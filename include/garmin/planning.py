@@ -34,6 +34,8 @@ class Batch:
     """Ask Garmin also for what raw holds already."""
     reads_files: bool = True
     """Whether athletes whose source is files are read anew, before their tables are made."""
+    accept_fewer: bool = False
+    """Whether a month of the tables may lose most of its rows."""
 
     def file_sources(self, default_source: str) -> dict[str, str]:
         """The source of each athlete that is to be read from files."""
@@ -48,7 +50,7 @@ class Batch:
         """What Airflow hands from task to task."""
         start, end = (day and day.isoformat() for day in self.days)
         athletes = [{"athlete_id": athlete.athlete_id, "source": athlete.source} for athlete in self.athletes]
-        flags = {"again": self.again, "reads_files": self.reads_files}
+        flags = {"again": self.again, "reads_files": self.reads_files, "accept_fewer": self.accept_fewer}
         return {"athletes": athletes, "start": start, "end": end, **flags}
 
     @staticmethod
@@ -56,7 +58,7 @@ class Batch:
         """What `as_json` made."""
         start, end = (date.fromisoformat(value[name]) if value[name] else None for name in ("start", "end"))
         athletes = tuple(Athlete(**athlete) for athlete in value["athletes"])
-        return Batch(athletes, (start, end), value["again"], value["reads_files"])
+        return Batch(athletes, (start, end), value["again"], value["reads_files"], value["accept_fewer"])
 
 
 def batch_count(athletes: int) -> int:
@@ -64,11 +66,18 @@ def batch_count(athletes: int) -> int:
     return min(max(min(MIN_BATCHES, athletes), ceil(athletes / ATHLETES_PER_BATCH)), MOST_BATCHES)
 
 
-def batched(athletes: Sequence[Athlete], days: Days, *, again: bool = False, reads_files: bool = True) -> list[Batch]:
+def batched(
+    athletes: Sequence[Athlete],
+    days: Days,
+    *,
+    again: bool = False,
+    reads_files: bool = True,
+    accept_fewer: bool = False,
+) -> list[Batch]:
     """Athletes in even batches, in their order; [] for none."""
     count = batch_count(len(athletes))
     edges = [i * len(athletes) // count for i in range(count + 1)] if count else []
-    return [Batch(tuple(athletes[a:b]), days, again, reads_files) for a, b in pairwise(edges)]
+    return [Batch(tuple(athletes[a:b]), days, again, reads_files, accept_fewer) for a, b in pairwise(edges)]
 
 
 def live_part(batches: Sequence[Batch], default_source: str) -> list[Batch]:

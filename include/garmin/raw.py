@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from include.garmin.document import RawDocument, StoredDocument
-from include.garmin.holdings import Holdings, Version, list_keys, safe_name, version_of_key
-from include.lake import DAY_KINDS, RAW_KINDS, quarantine_raw_stem, raw_prefix
+from include.garmin.document import NO_DAY, RawDocument, StoredDocument
+from include.garmin.holdings import Holdings, Version, list_keys, newest_keys, safe_name, version_of_key
+from include.lake import DAY_KINDS, LISTING_KIND, RAW_KINDS, quarantine_raw_stem, raw_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,6 +41,7 @@ def write_raw(
     documents: Iterable[RawDocument],
     fetched_at: datetime,
     holdings: Holdings | None = None,
+    note_new: Callable[[date], None] = lambda _day: None,
 ) -> RawWritten:
     """Keep `documents` under the raw prefix; one that is no JSON goes to quarantine and the others go on.
 
@@ -50,6 +51,7 @@ def write_raw(
     Args:
         fetched_at: moment of the fetch, UTC.
         holdings: what raw is known to hold; listed anew when None.
+        note_new: called with the first day of a document before it is written.
 
     Raises:
         ValueError: a kind that the bucket's layout does not know.
@@ -67,6 +69,7 @@ def write_raw(
                 _quarantine(s3, bucket, athlete_id, version, document.body, reason)
                 rejected += 1
             else:
+                note_new(document.first_day or document.last_day)
                 put = partial(s3.put_object, Bucket=bucket, ContentType="application/json")
                 requests.start(partial(put, Key=version.key(athlete_id), Body=document.body))
                 held.note(version)
@@ -78,6 +81,8 @@ def read_raw(
     s3: "S3Client", bucket: str, athlete_id: str, since: date | None = None, days_since: date | None = None
 ) -> Iterator[StoredDocument]:
     """The kept documents that cover `since` or a later day (None: all), in key order; none for an unknown athlete.
+
+    Those whose day is not known are read whatever `since` is; of listings the newest of each source.
 
     Args:
         days_since: for documents of DAY_KINDS, in place of `since`. There are several of them a day, so to read fewer
@@ -91,10 +96,15 @@ def read_raw(
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return StoredDocument(*version.slot, body, athlete_id, version.fetched_at, key)
 
-    def keys_of(kind: str) -> Iterator[str]:
+    def keys_of(kind: str) -> Iterable[str]:
         prefix = f"{raw_prefix(athlete_id)}{kind}/"
+        if kind == LISTING_KIND:
+            return newest_keys(list_keys(s3, bucket, prefix))
         start = days_since or since if kind in DAY_KINDS else since
-        return list_keys(s3, bucket, prefix, f"{prefix}{start:%Y/%m/%d}/" if start else prefix)
+        if start is None or start <= NO_DAY:
+            return list_keys(s3, bucket, prefix)
+        undated = list_keys(s3, bucket, f"{prefix}{NO_DAY:%Y/%m/%d}/")
+        return chain(undated, list_keys(s3, bucket, prefix, f"{prefix}{start:%Y/%m/%d}/"))
 
     keys = chain.from_iterable(keys_of(kind) for kind in sorted(RAW_KINDS))
     return (document for document in _ahead(stored, keys) if document is not None)

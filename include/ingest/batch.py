@@ -7,24 +7,37 @@ replace those of an earlier try.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
 
-from include.curate import Tables, context_start, curate, days_start, read_tables, write_tables
+from include.curate import (
+    Tables,
+    context_start,
+    curate,
+    days_start,
+    first_month_to_rewrite,
+    joined,
+    needs_all,
+    read_tables,
+    write_tables,
+)
 from include.features.build import build_features
 from include.features.history import history_document
 from include.features.offline_files import staged_body
 from include.features.origins import origins_document
 from include.features.store import rows_to_put
 from include.garmin.document import Source, WarningSource
-from include.garmin.fetching import fetch_athlete, note_fetched
+from include.garmin.fetching import fetch_athlete, note_fetched, read_files
+from include.garmin.open import is_of_files, tells_all
+from include.garmin.pending import read_pending, settle_pending
 from include.garmin.planning import Batch
 from include.garmin.raw import RawWritten, read_raw
 from include.ingest.places import Places
 from include.ingest.report import Report
+from include.ingest.understood import refuse_nothing_understood
 from include.lake import history_key, origins_key, staged_features_key
 from include.quality import DataRejected, Verdict, validate, write_data_docs, write_quarantine
 
@@ -75,27 +88,52 @@ def ingest_batch(
         file_sources: by athlete, the source to read first; athletes that are missing here are taken from raw alone.
     """
     report = Report()
+    pending: dict[str, date | None] = {}
 
     def fetch(athlete_id: str) -> RawWritten:
-        source = open_source(file_sources[athlete_id])
-        return fetch_athlete(
-            places.s3, places.bucket, source, athlete_id, batch.days, task.now, live=False, again=batch.again
-        )
+        return fetch_files(places, batch, athlete_id, file_sources[athlete_id], open_source, task.now)
 
     def curate_one(athlete_id: str) -> "Curated":
-        return curate_athlete(places, athlete_id, batch.days[0])
+        pending[athlete_id] = read_pending(places.s3, places.bucket, athlete_id)
+        since = first_day_to_curate(batch.days[0], pending[athlete_id], task.now.date())
+        return curate_athlete(places, athlete_id, since, may_lose_rows=batch.accept_fewer)
 
     report.for_each([name for name in batch.names if name in file_sources], "fetch", fetch)
     curated = report.for_each(batch.names, "curate", curate_one)
-    clean = _validated(places, {name: found.tables for name, found in curated.items()}, batch, task, report)
+    clean = _validated(places, curated, task, report)
 
     def features_one(athlete_id: str) -> "Features":
-        return write_serving_documents(places, athlete_id, clean[athlete_id], batch.days[0])
+        found = curated[athlete_id]
+        refuse_nothing_understood(places, athlete_id, found.tables, found.rewritten.unread)
+        return write_serving_documents(places, athlete_id, clean[athlete_id], curated[athlete_id].since)
 
     features = report.for_each(clean, "features", features_one)
     stage(places, [found.to_put for found in features.values()], task)
+    for athlete_id in features:
+        settle_pending(places.s3, places.bucket, athlete_id, pending[athlete_id])
     report.done += features
     return report
+
+
+def fetch_files(
+    places: Places, batch: Batch, athlete_id: str, spec: str, open_source: OpenSource, now: datetime
+) -> RawWritten:
+    """Bring what an athlete's files hold into raw: all of it, or the batch's days where the source makes data up."""
+    source = open_source(spec)
+    if is_of_files(spec):
+        return read_files(places.s3, places.bucket, source, athlete_id, now, tells_all(spec))
+    return fetch_athlete(places.s3, places.bucket, source, athlete_id, batch.days, now, live=False, again=batch.again)
+
+
+def first_day_to_curate(asked: date | None, pending: date | None, today: date) -> date | None:
+    """The first day of the months to rewrite: that of the run, or an earlier one of which raw holds something new.
+
+    None: all months, where all were asked for or those months do not come out right without the others.
+    """
+    if asked is None:
+        return None
+    since = min(asked, pending) if pending else asked
+    return None if needs_all(since, today) else since
 
 
 @dataclass(frozen=True)
@@ -104,42 +142,62 @@ class Curated:
 
     tables: Tables
     rewritten: Tables
+    since: date | None
+    """From which day on months were rewritten; None: all of them."""
 
     def __str__(self) -> str:
         rows = ", ".join(f"{len(frame)} {name}" for name, frame in self.rewritten.frames().items())
         return f"{rows}; mended: {dict(self.rewritten.mends)}; not read: {dict(self.rewritten.unread)}"
 
 
-def curate_athlete(places: Places, athlete_id: str, since: date | None) -> Curated:
-    """Rewrite an athlete's months from that of `since` on (None: all) from raw."""
+def curate_athlete(places: Places, athlete_id: str, since: date | None, *, may_lose_rows: bool = False) -> Curated:
+    """Rewrite an athlete's months from that of `since` on (None: all), and earlier ones that an activity left.
+
+    Raises:
+        RowsLost: a month would lose most of its rows, and may not.
+    """
     first = since.replace(day=1) if since else None
-    starts = (context_start(first), days_start(first)) if first else ()
-    tables = curate(read_raw(places.s3, places.bucket, athlete_id, *starts), first)
-    write_tables(places.s3, places.bucket, athlete_id, tables, tables.since_month)
-    whole = tables if tables.since_month is None else read_tables(places.s3, places.bucket, athlete_id)
-    return Curated(whole, tables)
+    stored = read_tables(places.s3, places.bucket, athlete_id) if first else None
+    while True:
+        starts = (context_start(first), days_start(first)) if first else ()
+        tables = curate(read_raw(places.s3, places.bucket, athlete_id, *starts), first)
+        earlier = first_month_to_rewrite(stored, tables) if stored is not None else None
+        if earlier is None:
+            break
+        first = earlier
+    write_tables(places.s3, places.bucket, athlete_id, tables, may_lose_rows=may_lose_rows)
+    return Curated(tables if stored is None else joined(stored, tables), tables, first)
 
 
-def _validated(
-    places: Places, tables: dict[str, Tables], batch: Batch, task: Task, report: Report
-) -> dict[str, Tables]:
+def _validated(places: Places, curated: dict[str, Curated], task: Task, report: Report) -> dict[str, Tables]:
     """The clean tables of the athletes whose data can be used; what was rejected is in quarantine, with its reason."""
-    if not tables:
+    if not curated:
         return {}
-    checked = validate(tables)
+    checked = validate({name: found.tables for name, found in curated.items()})
     write_data_docs(places.s3, places.bucket, f"{task.now:%Y%m%dt%H%M%Sz}-{task.number}", checked.data_docs)
-    since_month = f"{batch.days[0]:%Y-%m}" if batch.days[0] else None
 
     def keep_clean(athlete_id: str) -> Verdict:
-        verdict = checked.verdicts[athlete_id]
-        write_quarantine(places.s3, places.bucket, athlete_id, verdict, since_month)
+        verdict, rewritten = checked.verdicts[athlete_id], curated[athlete_id].rewritten
+        kept = with_left_out(verdict, rewritten)
+        write_quarantine(places.s3, places.bucket, athlete_id, kept, rewritten.since_month)
         if verdict.first_rejected_month:
             write_tables(places.s3, places.bucket, athlete_id, verdict.clean, verdict.first_rejected_month)
         if not verdict.success:
             raise DataRejected("; ".join(verdict.failures))
-        return verdict
+        return kept
 
-    return {name: verdict.clean for name, verdict in report.for_each(tables, "validate", keep_clean).items()}
+    return {name: verdict.clean for name, verdict in report.for_each(curated, "validate", keep_clean).items()}
+
+
+def with_left_out(verdict: Verdict, tables: Tables) -> Verdict:
+    """A verdict that also holds, as rejected, the rows that no table has because their date cannot be true."""
+    left_out = tables.evidence.left_out if tables.evidence else {}
+    rejected = dict(verdict.rejected)
+    for table, rows in left_out.items():
+        parts = [part for part in (rejected.get(table), rows) if part is not None and len(part)]
+        if parts:
+            rejected[table] = pd.concat(parts, ignore_index=True)
+    return replace(verdict, rejected=rejected)
 
 
 @dataclass(frozen=True)

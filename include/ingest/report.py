@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from include.curate import RowsLost
 from include.garmin.document import SourceError, TooManyRequests
 from include.quality.verdict import DataRejected
 
 log = logging.getLogger(__name__)
 
-FINAL = (SourceError, DataRejected)
+FINAL = (SourceError, DataRejected, RowsLost)
 """Failures that the next try would meet again."""
 
 

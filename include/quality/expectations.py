@@ -1,22 +1,37 @@
-"""What must hold of each row of each table. A limit is what no watch and no athlete passes, not what is usual."""
+"""What must hold of each row of each table, made of the limits and of what identifies a row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from include.curate.tables import KEYS, SPORTS, VO2MAX_SPORTS
+from include.quality.limits import ANY, FORECAST_VALUES, LIMITS, Severity
 
 
 @dataclass(frozen=True)
 class Between:
-    """A number, where it is known, lies from `low` to `high`."""
+    """A number, where it is known, lies from `low` to `high`.
+
+    Attributes:
+        sports: the sports that this holds for; empty: for all but those in `other_sports`.
+    """
 
     column: str
     low: float
     high: float
+    sports: tuple[str, ...] = ()
+    other_sports: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
-        return f"{self.column} outside {self.low:g} to {self.high:g}"
+        of_sports = f" ({', '.join(self.sports)})" if self.sports else ""
+        return f"{self.column} outside {self.low:.15g} to {self.high:.15g}{of_sports}"
+
+    @property
+    def row_condition(self) -> str | None:
+        """The rows that this holds for, as pandas' `query` reads it; None: all."""
+        if self.sports:
+            return f"sport in {list(self.sports)}"
+        return f"sport not in {list(self.other_sports)}" if self.other_sports else None
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,14 @@ class UniqueTogether:
 
 Rule = Between | Known | OneOf | UniqueTogether
 
-DAY_S = 86_400
+
+def _limits(table: str) -> Iterator[Between]:
+    for column, by_sport in LIMITS[table].items():
+        own = tuple(sport for sport in by_sport if sport != ANY)
+        yield Between(column, *by_sport[ANY], other_sports=own)
+        for limits in dict.fromkeys(by_sport[sport] for sport in own):
+            yield Between(column, *limits, sports=tuple(sport for sport in own if by_sport[sport] == limits))
+
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "activities": (
@@ -63,42 +85,27 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Known("activity_id"),
         Known("day"),
         OneOf("sport", SPORTS),
-        Between("duration_s", 0, 3 * DAY_S),
-        Between("distance_m", 0, 1_500_000),
-        Between("elevation_gain_m", 0, 20_000),
-        Between("avg_speed_mps", 0, 60),
-        Between("avg_hr_bpm", 25, 250),
-        Between("max_hr_bpm", 25, 250),
-        Between("avg_power_w", 0, 2_500),
-        Between("energy_kcal", 0, 30_000),
-        Between("training_load", 0, 3_000),
-        Between("aerobic_te", 0, 5),
-        Between("anaerobic_te", 0, 5),
-        *(Between(f"hr_zone_{zone}_s", 0, 3 * DAY_S) for zone in range(1, 6)),
+        *_limits("activities"),
     ),
-    "days": (
-        UniqueTogether(KEYS["days"]),
-        Known("day"),
-        Between("resting_hr_bpm", 20, 150),
-        Between("hrv_ms", 1, 400),
-        Between("sleep_s", 0, DAY_S),
-        Between("stress_avg", 0, 100),
-        Between("body_battery_max", 0, 100),
-        Between("body_battery_min", 0, 100),
-        Between("steps", 0, 200_000),
-        Between("weight_kg", 20, 350),
-    ),
+    "days": (UniqueTogether(KEYS["days"]), Known("day"), *_limits("days")),
     "vo2max": (
         UniqueTogether(KEYS["vo2max"]),
         Known("day"),
         OneOf("sport", VO2MAX_SPORTS),
         Known("vo2max"),
-        Between("vo2max", 15, 95),
-        Between("activity_vo2max", 15, 95),
+        *_limits("vo2max"),
     ),
 }
 
-REJECTED_SHARE_MAX = 0.2
-"""More rejected rows than this in a table say that the whole table is wrong (a unit, a parser), not single rows."""
-REJECTED_ROWS_MIN = 10
-"""So few rejected rows never condemn a table, however small it is."""
+
+def costs_the_row(table: str, rule: Rule) -> bool:
+    """Whether a row that breaks a rule is no row: it cannot be told from others, or what it is there for is missing."""
+    if isinstance(rule, UniqueTogether | Known):
+        return True
+    return rule.column in KEYS[table] or Known(rule.column) in RULES[table]
+
+
+def worst_severity(table: str, rule: Rule) -> Severity:
+    """What a rule does when too many rows break it."""
+    stops = costs_the_row(table, rule) or getattr(rule, "column", None) in FORECAST_VALUES.get(table, ())
+    return Severity.STOP if stops else Severity.QUARANTINE

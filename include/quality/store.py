@@ -1,7 +1,9 @@
 """Quarantine and Data Docs in the bucket."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from include.curate.months import NO_MONTH
 from include.curate.tables import COLUMNS
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
 def write_quarantine(
     s3: "S3Client", bucket: str, athlete_id: str, verdict: Verdict, since_month: str | None = None
 ) -> list[str]:
-    """Write the rejected rows by table and month; returns the keys written.
+    """Write the rejected rows, and those of which values were left out, by table and month; returns the keys written.
+
+    The column `left_out` tells the two apart: `row` or `value`. The rows stand there as they came.
 
     What an earlier run rejected in the months from `since_month` (`YYYY-MM`; None: all) on is deleted. Earlier months
     stay as they are: their tables were written clean, so their rows are not among those that were checked again.
     """
     written = []
-    for table, frame in verdict.rejected.items():
+    for table, frame in _put_aside(verdict):
         for month, rows in frame.groupby(frame["day"].dt.strftime("%Y-%m").fillna(NO_MONTH), sort=True):
             key = quarantine_key(table, athlete_id, str(month))
             body = rows.to_csv(index=False, lineterminator="\n").encode()
@@ -35,6 +39,14 @@ def write_quarantine(
             if start <= key < end and key not in written:
                 s3.delete_object(Bucket=bucket, Key=key)
     return written
+
+
+def _put_aside(verdict: Verdict) -> Iterator[tuple[str, pd.DataFrame]]:
+    for table in COLUMNS:
+        kinds = (("row", verdict.rejected), ("value", verdict.left_out))
+        parts = [found[table].assign(left_out=kind) for kind, found in kinds if table in found]
+        if parts:
+            yield table, pd.concat(parts, ignore_index=True)
 
 
 def write_data_docs(s3: "S3Client", bucket: str, run: str, pages: Mapping[str, str]) -> None:

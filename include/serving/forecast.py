@@ -41,8 +41,9 @@ def forecast(athlete_id: str, days: int, weekly_load: tuple[float, ...] = ()) ->
         raise Problem(
             HTTPStatus.CONFLICT,
             "No VO2max reading yet",
-            f"The watch of athlete {athlete_id!r} has given no VO2max yet, so there is nothing to forecast. Garmin "
-            "makes a reading on an outdoor run or ride of 10 minutes and more with heart rate: sync one, try tomorrow.",
+            f"The watch of athlete {athlete_id!r} has given no VO2max of a run or ride yet, so there is nothing to "
+            "forecast. What it gives on walks is kept as a series of its own, and is not forecast. Garmin makes a "
+            "reading on an outdoor run or ride of 10 minutes and more with heart rate: sync one, try tomorrow.",
         )
     model = deployment.serving()
     if model is None:

@@ -11,7 +11,8 @@ from include.garmin import StoredDocument
 
 Json = dict[str, Any]
 
-FETCHED = datetime(2026, 1, 1, tzinfo=UTC)
+FETCHED = datetime(2027, 1, 1, tzinfo=UTC)
+"""After everything that the documents of these tests tell of: nothing is told of a day to come."""
 
 
 def stored(value: object, kind: str = "day", order: int = 0, athlete: str = "ann") -> StoredDocument:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from garmin_documents import activity, curated, known, readings, stored
 
@@ -310,9 +312,10 @@ def test_an_activity_on_two_pages_is_one_row_of_the_later_values() -> None:
     assert (row["distance_m"], row["avg_hr_bpm"]) == (11_000.0, 150.0)
 
 
-def test_training_status_feeds_no_table_and_is_no_fault() -> None:
+def test_what_training_status_and_readiness_tell_besides_vo2max_feeds_no_table_and_is_no_fault() -> None:
     tables = curated(
-        {"mostRecentVO2Max": {"generic": {"vo2MaxValue": 50.0, "calendarDate": "2025-05-01"}}},
+        {"mostRecentVO2Max": None, "mostRecentTrainingStatus": {"latestTrainingStatusData": {}}},
+        {"mostRecentVO2Max": {"generic": None, "cycling": None}},
         [{"acuteLoad": 10, "calendarDate": "2025-05-01"}],
         kind="training_status",
     )
@@ -359,3 +362,131 @@ def test_an_activity_without_start_is_a_row_without_day() -> None:
 )
 def test_every_type_is_one_of_the_few_sports(key: str | None, sport: str) -> None:
     assert sport_of(key) == sport
+
+
+@pytest.mark.parametrize("name", ["avg_hr_bpm", "distance_m", "training_load"])
+def test_a_number_means_the_same_as_text(name: str) -> None:
+    as_text = {"averageHR": "150.0", "distance": "10000", "activityTrainingLoad": " 110.5 ", "vO2MaxValue": "48.0"}
+    as_number = {"averageHR": 150.0, "distance": 10_000, "activityTrainingLoad": 110.5, "vO2MaxValue": 48.0}
+    tables = curated([activity(**as_text)])
+    assert known(tables.activities)[0][name] == known(curated([activity(**as_number)]).activities)[0][name]
+    assert tables.vo2max["vo2max"].tolist() == [48.0] and not tables.unread
+
+
+@pytest.mark.parametrize("text", ["NaN", "inf", "forty", "1_000", "", "1e99", "48,0"])
+def test_text_that_is_no_number_is_counted(text: str) -> None:
+    tables = curated([activity(averageHR=text)])
+    assert tables.activities["avg_hr_bpm"].isna().all()
+    assert tables.unread == {"averageHR: not a number": 1}
+
+
+@pytest.mark.parametrize("activity_id", [17, 17.0, "17", "17.0", " 17 "])
+def test_an_id_means_the_same_in_every_type(activity_id: Any) -> None:
+    assert curated([activity(activityId=activity_id)]).activities["activity_id"].tolist() == ["17"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "is_manual"), [(1, True), ("true", True), ("False", False), (0, False), ("maybe", False)]
+)
+def test_a_flag_means_the_same_in_every_type(flag: Any, is_manual: bool) -> None:
+    assert curated([activity(manualActivity=flag)]).activities["is_manual"].tolist() == [is_manual]
+
+
+@pytest.mark.parametrize("activity_type", [None, "running", {"typeKey": None}, {"typeKey": "running"}, "missing"])
+def test_an_activity_counts_whatever_is_told_of_its_type(activity_type: Any) -> None:
+    item = activity(activityType=activity_type)
+    if activity_type == "missing":
+        del item["activityType"]
+    tables = curated([item])
+    expected = "running" if activity_type in ("running", {"typeKey": "running"}) else "other"
+    assert tables.activities["sport"].tolist() == [expected] and not tables.unread
+
+
+def test_the_type_in_an_export_may_be_an_object() -> None:
+    item = {"activityId": 1, "activityType": {"typeKey": "trail_running"}, "beginTimestamp": 1746079200000}
+    tables = curated([{"summarizedActivitiesExport": [item | {"vO2MaxValue": 48.0}]}], kind="export")
+    assert (tables.activities["sport"].tolist(), tables.vo2max["vo2max"].tolist()) == (["running"], [48.0])
+
+
+@pytest.mark.parametrize("local", ["2025-06-10T00:20:00+02:00", "2025-06-10 00:20:00-09:00", "2025-06-10T00:20:00Z"])
+def test_the_day_of_a_local_time_is_that_of_its_wall_clock_whatever_offset_stands_behind_it(local: str) -> None:
+    item = activity() | {"startTimeLocal": local, "startTimeGMT": "2025-06-09T22:20:00Z"}
+    (row,) = known(curated([item]).activities)
+    assert (row["day"], row["started_at_utc"]) == ("2025-06-10", "2025-06-09 22:20:00")
+    assert known(curated({"calendarDate": local, "totalSteps": 9}).days)[0]["day"] == "2025-06-10"
+
+
+def test_a_time_in_milliseconds_means_the_same_as_text() -> None:
+    item = activity() | {"startTimeLocal": "1746086400000", "startTimeGMT": "1746079200000"}
+    (row,) = known(curated([item]).activities)
+    assert (row["day"], row["started_at_utc"]) == ("2025-05-01", "2025-05-01 06:00:00")
+
+
+def test_readings_that_the_training_status_alone_tells_are_of_their_own_dates() -> None:
+    def status(day: str, precise: float) -> dict[str, Any]:
+        return {"mostRecentVO2Max": {"generic": {"calendarDate": day, "vo2MaxPreciseValue": precise}, "cycling": None}}
+
+    told = [status("2025-04-28", 48.3), status("2025-04-28", 48.3), status("2025-05-02", 48.6)]
+    tables = curated([{"generic": {"calendarDate": "2025-05-01", "vo2MaxPreciseValue": 48.4}}], *told)
+    assert [(row["day"], row["vo2max"]) for row in known(tables.vo2max)] == [
+        ("2025-04-28", 48.3),
+        ("2025-05-01", 48.4),
+        ("2025-05-02", 48.6),
+    ]
+
+
+def _sleep(seconds: int, start: str, end: str, **more: Any) -> dict[str, Any]:
+    """A row of the export's sleep data."""
+    times = {"sleepStartTimestampGMT": f"2025-05-{start}:00.0", "sleepEndTimestampGMT": f"2025-05-{end}:00.0"}
+    return {"calendarDate": "2025-05-01", "deepSleepSeconds": seconds, **times, **more}
+
+
+NIGHT = _sleep(25_200, "01T00:00", "01T07:00")
+NAP = _sleep(2_400, "01T13:00", "01T13:40")
+
+
+@pytest.mark.parametrize("documents", [[[NIGHT, NAP]], [[NAP, NIGHT]], [[NIGHT], [NAP]], [[NAP], [NIGHT], [NAP]]])
+def test_of_two_sleeps_of_a_day_the_longest_is_the_nights(documents: list[Any]) -> None:
+    assert curated(*documents, kind="export").days["sleep_s"].tolist() == [25_200.0]
+
+
+def test_a_sleep_that_was_corrected_replaces_the_earlier_even_when_it_is_shorter() -> None:
+    corrected = _sleep(21_600, "01T00:30", "01T06:30")
+    assert curated([NIGHT], [corrected], kind="export").days["sleep_s"].tolist() == [21_600.0]
+    answers = [{"dailySleepDTO": {"calendarDate": "2025-05-01", "sleepTimeSeconds": told}} for told in (25_200, 18_000)]
+    assert curated(*answers, kind="sleep").days["sleep_s"].tolist() == [18_000.0]
+
+
+def test_a_further_sleep_without_times_is_no_correction_of_the_night() -> None:
+    without_times = {"calendarDate": "2025-05-01", "deepSleepSeconds": 2_400}
+    assert curated([NIGHT], [without_times], kind="export").days["sleep_s"].tolist() == [25_200.0]
+
+
+def test_a_sleep_without_stages_is_no_measurement() -> None:
+    unconfirmed = _sleep(0, "01T13:00", "01T23:00", sleepWindowConfirmationType="UNCONFIRMED") | {
+        "deepSleepSeconds": None
+    }
+    assert curated([NIGHT, unconfirmed], kind="export").days["sleep_s"].tolist() == [25_200.0]
+    assert len(curated([unconfirmed], kind="export").days) == 0
+
+
+def test_the_resting_heart_rate_is_that_of_the_day_whatever_the_source() -> None:
+    summary = {
+        "calendarDate": "2025-05-01",
+        "restingHeartRate": 47,
+        "lastSevenDaysAvgRestingHeartRate": 48,
+        "totalSteps": 9,
+    }
+    exported = {
+        "calendarDate": "2025-05-01",
+        "restingHeartRate": 48,
+        "currentDayRestingHeartRate": 47,
+        "userProfilePK": 1,
+    }
+    assert [curated(told).days["resting_hr_bpm"].tolist() for told in (summary, [exported])] == [[47.0], [47.0]]
+
+
+def test_a_day_of_an_export_without_a_resting_heart_rate_of_its_own_has_none() -> None:
+    exported = {"calendarDate": "2025-05-01", "restingHeartRate": 48, "userProfilePK": 1, "totalSteps": 9}
+    assert curated([exported | {"currentDayRestingHeartRate": None}]).days["resting_hr_bpm"].isna().all()
+    assert curated([exported]).days["resting_hr_bpm"].tolist() == [48.0]

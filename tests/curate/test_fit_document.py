@@ -70,6 +70,7 @@ def test_a_session_is_a_row_of_the_table(item: Any) -> None:
         "training_load": 100.5,
         "aerobic_te": 3.4,
         "anaerobic_te": 1.1,
+        "_elapsed_s": 3660.0,
         "_vo2max": 49.06,
         "_device": "3412345678",
         "_start_local": datetime(2025, 5, 2, 7, 0),

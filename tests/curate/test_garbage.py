@@ -188,6 +188,6 @@ def test_what_could_not_be_read_does_not_keep_the_rest_from_being_read() -> None
     assert (len(tables.activities), len(tables.days)) == (1, 1)
     assert tables.unread == {
         "document that is not JSON": 1,
-        "object of no known shape": 1,
+        "object of no known shape (keys 'x')": 1,
         "value that is no object": 1,
     }

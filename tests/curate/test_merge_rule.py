@@ -53,6 +53,7 @@ def _reading(shape: str, n: float) -> Any:
     session = {"sport": "running", "start_local": f"{DAY}T08:00:00", "avg_hr_bpm": 150.0, "vo2max": 50.1 + n}
     return {
         "max_metrics": [{"generic": max_met(DAY, 50.1 + n)}],
+        "training_status": {"mostRecentVO2Max": {"generic": max_met(DAY, 50.1 + n)}, "mostRecentTrainingStatus": None},
         "export_max_met": [{"calendarDate": DAY, "maxMet": (50.1 + n) / 3.5}],
         "fit_metrics": [{"fitMaxMet": {"updated_at_utc": f"{DAY}T09:00:00", "met_max_raw": (50.1 + n) / 3.5 * 65_536}}],
         "export_activity": [{"calendarDate": DAY, "sport": "RUNNING", "vo2MaxValue": 50.0 + n}],

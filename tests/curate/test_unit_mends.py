@@ -124,7 +124,10 @@ def test_a_run_of_9000_kcal(kcal: float, hours: float, expected: float | None, r
 
 def test_a_virtual_climb_keeps_its_metres_among_climbs_in_centimetres() -> None:
     outdoors = _history(40, elevationGain=8_000.0)
-    virtual = [activity(500 + n, "virtual_ride", day=f"2024-01-{n:02d}", elevationGain=140.0) for n in range(1, 29, 3)]
+    virtual = [
+        activity(500 + n, "virtual_ride", startTimeLocal=f"2024-01-{n:02d} 18:00:00", elevationGain=140.0)
+        for n in range(1, 29, 3)
+    ]
     tables = curated(outdoors + virtual)
     assert sorted(set(tables.activities["elevation_gain_m"])) == [80.0, 140.0]
     assert tables.mends == {"elevation_cm_to_m": 40}
@@ -155,3 +158,17 @@ def test_a_unit_that_changes_in_the_last_days_of_a_month_is_found_a_month_later(
     tables = curated(_history(60, calories=360.0) + _history(40, date(2024, 3, 30), calories=easy))
     assert np.allclose(sorted(tables.activities["energy_kcal"])[:98], easy / 4.184, rtol=0.01)
     assert tables.mends == {"calories_kj_to_kcal": 38}
+
+
+@pytest.mark.parametrize(("told", "weight_kg"), [(70_400.0, 70.4), (70.4, 70.4), (8_000.0, 8.0), (640_000.0, 640.0)])
+def test_a_weight_in_kilograms_is_no_weight_in_grams(told: float, weight_kg: float) -> None:
+    tables = curated({"calendarDate": "2025-05-01", "weight": told})
+    assert tables.days["weight_kg"].tolist() == [pytest.approx(weight_kg)]
+    assert tables.mends == ({"weight_told_in_kg_mended": 1} if told < 1000 else {})
+
+
+@pytest.mark.parametrize("type_key", ["flying", "hang_gliding", "sky_diving", "wingsuit_flying", "motorcycling"])
+def test_what_carries_the_athlete_climbs_as_fast_as_it_likes(type_key: str) -> None:
+    flights = [activity(n, type_key, day=f"2025-05-{n:02d}", elevationGain=11_000.0) for n in range(1, 13)]
+    tables = curated(flights)
+    assert (set(tables.activities["elevation_gain_m"]), tables.mends) == ({11_000.0}, {})

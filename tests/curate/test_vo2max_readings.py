@@ -1,3 +1,7 @@
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
 from garmin_documents import activity, curated, known, max_met, readings
 
 DAY = "2025-05-01"
@@ -76,12 +80,12 @@ def test_the_last_activity_of_a_day_tells_its_reading() -> None:
 
 
 def test_running_and_cycling_stay_two_series() -> None:
-    items = [activity(1, vO2MaxValue=50.0), activity(2, "cycling", vO2MaxValue=54.0)]
+    items = [activity(1, vO2MaxValue=50.0), activity(2, "cycling", startTimeLocal=f"{DAY} 18:00:00", vO2MaxValue=54.0)]
     assert readings(curated(items)) == [(DAY, "cycling", 54.0, False), (DAY, "running", 50.0, False)]
 
 
-def test_what_walks_and_legs_carry_is_left_out_and_counted() -> None:
-    items = [activity(1, "walking", vO2MaxValue=45.0), activity(2, vO2MaxValue=50.0, parentId=9)]
+def test_what_legs_and_other_sports_carry_is_left_out_and_counted() -> None:
+    items = [activity(1, "rowing", vO2MaxValue=45.0), activity(2, day="2025-05-02", vO2MaxValue=50.0, parentId=9)]
     tables = curated(items)
     assert readings(tables) == []
     assert tables.mends == {"vo2max_of_other_sport_left_out": 2}
@@ -93,10 +97,68 @@ def test_a_value_of_the_day_on_which_only_a_ride_carries_one_is_cycling() -> Non
     assert tables.mends == {"vo2max_of_day_moved_to_cycling": 1}
 
 
-def test_a_value_of_the_day_on_which_only_a_walk_carries_one_is_left_out() -> None:
-    tables = curated([activity(1, "walking", vO2MaxValue=45.0)], [{"calendarDate": DAY, "vo2MaxValue": 45.0}])
+def walk(number: int, value: float, sport: str = "walking", **more: Any) -> dict[str, Any]:
+    """A walk with heart rate, one a day from DAY on."""
+    day = str(date.fromisoformat(DAY) + timedelta(days=number))
+    return activity(100 + number, sport, day, vO2MaxValue=value, averageHR=112.0, **more)
+
+
+def test_walks_and_hikes_are_a_series_of_their_own() -> None:
+    tables = curated([walk(0, 38.0), walk(1, 38.0, "hiking"), walk(2, 39.0, "speed_walking")])
+    assert [row[1:3] for row in readings(tables)] == [("walking", 38.0), ("walking", 38.0), ("walking", 39.0)]
+    assert tables.mends == {}
+
+
+def test_the_series_of_days_of_an_athlete_who_only_walks_is_walking() -> None:
+    days = [
+        {"calendarDate": walk(n, 0.0)["startTimeLocal"][:10], "vo2MaxPreciseValue": 38.2 + n / 10} for n in range(3)
+    ]
+    tables = curated([walk(n, 38.0 + n % 2) for n in range(3)], days)
+    assert [(row["sport"], row["vo2max"], row["activity_vo2max"]) for row in known(tables.vo2max)] == [
+        ("walking", 38.2, 38.0),
+        ("walking", pytest.approx(38.3), 39.0),
+        ("walking", pytest.approx(38.4), 38.0),
+    ]
+    assert tables.mends == {"vo2max_of_day_moved_to_walking": 3}
+
+
+def test_a_walk_that_repeats_the_last_run_is_no_reading_until_its_value_moves() -> None:
+    values = {1: 50.0, 2: 50.0, 3: 49.0, 4: 49.0, 5: 50.0}
+    run, later = walk(0, 50.0, "running"), walk(6, 50.0, "running")
+    tables = curated([run, *(walk(n, value) for n, value in values.items()), later, walk(7, 50.0)])
+    walked = [(row["day"][-2:], row["vo2max"]) for row in known(tables.vo2max) if row["sport"] == "walking"]
+    assert walked == [("04", 49.0), ("05", 49.0), ("06", 50.0)]
+    assert tables.mends == {"vo2max_of_walk_repeated_left_out": 3}
+
+
+def test_a_run_of_more_than_a_year_ago_is_repeated_by_no_walk() -> None:
+    tables = curated([activity(99, day="2024-04-30", vO2MaxValue=38.0), walk(0, 38.0)])
+    assert [row[:2] for row in readings(tables)] == [("2024-04-30", "running"), (DAY, "walking")]
+
+
+def test_a_value_of_the_day_on_which_only_a_repeat_was_carried_is_left_out() -> None:
+    day = {"calendarDate": "2025-05-02", "vo2MaxValue": 50.0}
+    tables = curated([walk(0, 50.0, "running"), walk(1, 50.0)], day)
+    assert readings(tables) == [(DAY, "running", 50.0, False)]
+    assert tables.mends == {"vo2max_of_day_left_out": 1, "vo2max_of_walk_repeated_left_out": 1}
+
+
+def test_a_walk_without_heart_rate_tells_nothing() -> None:
+    tables = curated([walk(0, 45.0) | {"averageHR": None}], [{"calendarDate": DAY, "vo2MaxValue": 45.0}])
     assert readings(tables) == []
-    assert tables.mends["vo2max_of_day_left_out"] == 1
+    assert tables.mends == {"vo2max_of_day_left_out": 1, "vo2max_of_walk_repeated_left_out": 1}
+
+
+def test_on_a_day_with_a_run_and_a_walk_the_value_of_the_day_is_running() -> None:
+    evening = walk(1, 49.0, startTimeLocal=f"{DAY} 18:00:00")
+    tables = curated([activity(2, vO2MaxValue=50.0), evening], [{"calendarDate": DAY, "vo2MaxPreciseValue": 49.6}])
+    assert readings(tables) == [(DAY, "running", 49.6, True), (DAY, "walking", 49.0, False)]
+
+
+@pytest.mark.parametrize("more", [{"sport": "plogging"}, {"activityType": None}, {"parentId": 9}])
+def test_a_history_of_types_without_a_series_keeps_the_series_of_days(more: dict[str, Any]) -> None:
+    tables = curated([activity(1, vO2MaxValue=45.0, **more)], [{"calendarDate": DAY, "vo2MaxPreciseValue": 45.2}])
+    assert readings(tables) == [(DAY, "running", 45.2, True)]
 
 
 def test_a_reading_without_date_is_counted() -> None:

@@ -1,6 +1,7 @@
 """One deployment on files good and bad, and what its user may ask of it next."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,7 +120,10 @@ def test_tables_deleted_and_made_anew_from_raw_are_the_same_to_the_byte(deployed
     for key in before:
         s3.delete_object(Bucket=settings().bucket, Key=key)
     state, log = deployed.run_dag("garmin_backfill", source="raw")
-    assert state == "success", log
+    assert state == "failed", "those of whom raw holds nothing are named"
+    named = re.findall(r"(\w+) in (\w+): (\w+)", log)
+    assert {name for name in named if name[0] in GOOD} == set(), log
+    assert ("empty", "features", "NothingUnderstood") in named
     assert objects(deployed, "curated/") == before
 
 

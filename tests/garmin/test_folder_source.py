@@ -1,6 +1,7 @@
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,8 +107,40 @@ def test_a_range_leaves_out_files_without_a_day_in_it(
 @pytest.mark.parametrize("rows", [[], [1, "x", None], [{"startTimeLocal": "2025-13-45 00:00:00"}], [{"other": 1}]])
 def test_a_file_without_any_date_is_handed_out_whatever_the_range(tmp_path: Path, rows: list[object]) -> None:
     _athlete(tmp_path, "ann", activities=rows)
-    (document,) = FolderSource(tmp_path).fetch("ann", date(2025, 1, 1), date(2025, 1, 2))
+    document = next(FolderSource(tmp_path).fetch("ann", date(2025, 1, 1), date(2025, 1, 2)))
     assert document.last_day == NO_DAY
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [([{"when": 1, "what": 2}], "the keys 'when', 'what'"), ([{}], "no keys"), ([[1]], "list"), ([None], "NoneType")],
+)
+def test_a_file_of_which_no_row_is_understood_says_what_was_found_and_expected(
+    tmp_path: Path, rows: list[Any], found: str
+) -> None:
+    _athlete(tmp_path, "ann", activities=rows, daily=[{"date": "2025-01-01"}])
+    documents = FolderSource(tmp_path).fetch("ann", None, None)
+    assert [next(documents).name, next(documents).name] == ["activities", "daily"]
+    with pytest.raises(SourceError, match=r"activities\.json: none of its 1 rows has a day: .*daily\.json") as lost:
+        next(documents)
+    assert f"expected startTimeLocal or startTimeGMT or startTimeGmt or beginTimestamp, found {found};" in str(
+        lost.value
+    )
+    assert "expected calendarDate, found the keys 'date'" in str(lost.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_file_in_any_encoding_of_unicode_is_read(tmp_path: Path, encoding: str) -> None:
+    rows = [{"activityId": 7, "startTimeLocal": "2025-01-01 08:00:00", "activityName": "Höhenweg"}]
+    (_athlete(tmp_path, "ann") / "activities.json").write_bytes(json.dumps(rows, ensure_ascii=False).encode(encoding))
+    (document,) = FolderSource(tmp_path).fetch("ann", None, None)
+    assert document.last_day == date(2025, 1, 1) and json.loads(document.body) == rows
+
+
+def test_a_file_in_latin_1_is_refused_by_name(tmp_path: Path) -> None:
+    (_athlete(tmp_path, "ann") / "activities.json").write_bytes('[{"activityName": "Höhenweg"}]'.encode("latin-1"))
+    with pytest.raises(SourceError, match=r"activities\.json: is not JSON: 'utf-8' codec can't decode byte 0xf6"):
+        FolderSource(tmp_path).fetch("ann", None, None)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from garminconnect import GarminConnectAuthenticationError, GarminConnectConnectionError
 from garminconnect.client import NATIVE_API_USER_AGENT, Client
 
-from include.garmin.connect.manners import BrokenAnswer, Manners, response_of
-from include.garmin.connect.tokens import Tokens, TokenStore, login_command
+from include.garmin.connect.manners import BrokenAnswer, Manners, QuestionFailed, response_of
+from include.garmin.connect.tokens import NOT_FOR_CHINA, Tokens, TokenStore, are_of_garmin_china, login_command
 from include.garmin.document import LoginNeeded, SourceError
 from include.garmin.raw import MAX_DOCUMENT_BYTES, why_unreadable
 
@@ -26,6 +26,7 @@ NO_DATA = b"null"
 """The body kept where Garmin answered 204, 404 or nothing: the day has no data, and is not asked for again."""
 USER_AGENT = f"{NATIVE_API_USER_AGENT} garmin-fitness-forecast"
 """The client's own name, which Garmin's services expect, and ours. Signing in keeps the client's browser headers."""
+PROFILE_PATH = "/userprofile-service/socialProfile"
 TIMEOUT_S = 30.0
 _CHUNK_BYTES = 256 * 1024
 
@@ -68,22 +69,27 @@ class Connection:
         self._now = now
         self._client = _RenewingClient(self._renew)
         self._display_name: str | None = None
+        self._why_no_display_name: str | None = None
 
-    def get(self, path: str, params: Mapping[str, str], asked_for: str) -> bytes:
+    def get(self, path: str, params: Mapping[str, str], asked_for: str, tries: int | None = None) -> bytes:
         """The answer's body exactly as received, JSON; NO_DATA where there is none.
 
         Args:
+            path: what is asked, on Garmin's API host.
+            params: of the query.
             asked_for: how an error names the question.
+            tries: as `Manners.ask`.
 
         Raises:
             LoginNeeded: no tokens, or none that Garmin takes.
             TooManyRequests: Garmin answered 429.
-            SourceError: no good answer, or the question is refused.
+            QuestionFailed: no good answer to this question, or it is refused; others may be answered.
+            SourceError: nothing more is to be asked.
         """
         if not self._client.is_authenticated:
             self._use(self._store.load(self._athlete_id))
         try:
-            return self._manners.ask(lambda: self._request(path, params))
+            return self._manners.ask(lambda: self._request(path, params), tries)
         except GarminConnectConnectionError as error:
             status = getattr(response_of(error), "status_code", None)
         if status == 404:
@@ -91,17 +97,36 @@ class Connection:
         if status == 401:
             raise self._login_needed("refuses the renewed tokens")
         why = "; it may be blocking this address for a while" if status == 403 else ""
-        raise SourceError(f"Garmin Connect refused {asked_for} of {self._athlete_id}: HTTP {status}{why}")
+        message = f"Garmin Connect refused {asked_for} of {self._athlete_id}: HTTP {status}{why}"
+        raise QuestionFailed(message, f"HTTP {status}{why}")
 
     def display_name(self) -> str:
-        """By which paths name the account, fit to stand in one; asked once."""
+        """By which paths name the account, fit to stand in one; asked once, also when there was no answer.
+
+        Raises:
+            QuestionFailed: Garmin does not tell it; questions whose paths do without it may be answered.
+            SourceError: as `get`.
+        """
+        if self._display_name is None and self._why_no_display_name is None:
+            try:
+                self._display_name = self._asked_display_name()
+            except QuestionFailed as error:
+                self._why_no_display_name = error.reason
         if self._display_name is None:
-            profile = json.loads(self.get("/userprofile-service/socialProfile", {}, "the profile"))
-            name = profile.get("displayName") if isinstance(profile, dict) else None
-            if not isinstance(name, str) or not name:
-                raise SourceError(f"Garmin Connect tells no display name of {self._athlete_id}: set one in its profile")
-            self._display_name = quote(name, safe="")
+            message = f"Garmin Connect tells no display name of {self._athlete_id}: {self._why_no_display_name}"
+            raise QuestionFailed(message, f"no display name: {self._why_no_display_name}")
         return self._display_name
+
+    def profile(self) -> dict[str, Any]:
+        """What every account can answer. Raises as `get`."""
+        profile = json.loads(self.get(PROFILE_PATH, {}, "the profile"))
+        return profile if isinstance(profile, dict) else {}
+
+    def _asked_display_name(self) -> str:
+        name = self.profile().get("displayName")
+        if not isinstance(name, str) or not name:
+            raise QuestionFailed(f"the profile of {self._athlete_id} has no displayName", "set one in the profile")
+        return quote(name, safe="")
 
     def _request(self, path: str, params: Mapping[str, str]) -> bytes:
         # Streamed, so that no more than a document's bound is ever held.
@@ -121,7 +146,8 @@ class Connection:
             for chunk in response.iter_content(_CHUNK_BYTES):
                 body += chunk
                 if len(body) > MAX_DOCUMENT_BYTES:
-                    raise SourceError(f"Garmin Connect answered with more than {MAX_DOCUMENT_BYTES} bytes")
+                    reason = f"more than {MAX_DOCUMENT_BYTES} bytes"
+                    raise QuestionFailed(f"Garmin Connect answered with {reason}", reason)
         if not body.strip():
             return NO_DATA
         if why_unreadable(bytes(body)):
@@ -139,17 +165,22 @@ class Connection:
         self._manners.wait_for_turn()
 
     def _refresh(self) -> None:
+        status: int | None
         try:
             self._manners.ask(self._client.refresh)
             return
+        except QuestionFailed as error:
+            # Without new tokens no question has an answer: this is no failure of one question.
+            status, reason = None, error.reason
         except GarminConnectAuthenticationError:
-            status: int | None = 401  # there is no refresh token
+            status, reason = 401, "there is no refresh token"
         except OSError as error:
             status = getattr(response_of(error), "status_code", None)
+            reason = f"HTTP {status}"
         if status in (400, 401):
             raise self._login_needed("no longer takes the stored tokens")
         raise SourceError(
-            f"Garmin Connect did not renew the tokens of {self._athlete_id} (HTTP {status}); "
+            f"Garmin Connect did not renew the tokens of {self._athlete_id} ({reason}); "
             "it may be blocking this address, and the tokens may be good: run again later"
         )
 
@@ -172,6 +203,8 @@ class Connection:
                 f"the stored tokens of {self._athlete_id} are of {tokens.client}: give the athlete that source, "
                 f"or run `{login_command(self._athlete_id)}`"
             )
+        if are_of_garmin_china(tokens.files):
+            raise SourceError(f"the stored tokens of {self._athlete_id} {NOT_FOR_CHINA}")
         try:
             self._client.loads(tokens.files.get(TOKEN_FILE, ""))
             return

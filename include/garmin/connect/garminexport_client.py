@@ -15,13 +15,13 @@ from garminexport.token_store import time_to_expiry
 from garth import sso
 from garth.auth_tokens import OAuth1Token, OAuth2Token
 
-from include.garmin.connect.manners import BrokenAnswer
-from include.garmin.document import SourceError
+from include.garmin.connect.manners import BrokenAnswer, QuestionFailed
 from include.garmin.raw import MAX_DOCUMENT_BYTES, why_unreadable
 
 OAUTH1_FILE = "oauth1_token.json"
 OAUTH2_FILE = "oauth2_token.json"
 API = "https://connectapi.garmin.com"
+PROFILE_PATH = "/userprofile-service/socialProfile"
 NO_DATA = b"null"
 """The body kept where Garmin answered 204, 404 or nothing, so that it is not asked for again."""
 TIMEOUT_S = 30.0
@@ -88,7 +88,7 @@ class StoredTokensClient(GarminClient):  # type: ignore[misc] # garminexport has
         Raises:
             OSError: of requests: a network error, or a status that is no success.
             BrokenAnswer: the body is no JSON.
-            SourceError: it is larger than a document may be.
+            QuestionFailed: it is larger than a document may be.
         """
         self.session.headers["User-Agent"] += " garmin-fitness-forecast"
         body = bytearray()
@@ -98,7 +98,8 @@ class StoredTokensClient(GarminClient):  # type: ignore[misc] # garminexport has
                 for chunk in response.iter_content(_CHUNK_BYTES):
                     body += chunk
                     if len(body) > MAX_DOCUMENT_BYTES:
-                        raise SourceError(f"Garmin Connect answered with more than {MAX_DOCUMENT_BYTES} bytes")
+                        reason = f"more than {MAX_DOCUMENT_BYTES} bytes"
+                        raise QuestionFailed(f"Garmin Connect answered with {reason}", reason)
         if not body.strip():
             return NO_DATA
         if why_unreadable(bytes(body)):

@@ -6,18 +6,32 @@ numbers. The oauth2 token lasts about a day and is renewed from the oauth1 token
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 
 from include.garmin.connect import activity_list
-from include.garmin.connect.garminexport_client import OAUTH1_FILE, OAUTH2_FILE, BadTokens, StoredTokensClient
-from include.garmin.connect.manners import Manners, response_of
+from include.garmin.connect.garminexport_client import (
+    OAUTH1_FILE,
+    OAUTH2_FILE,
+    PROFILE_PATH,
+    BadTokens,
+    StoredTokensClient,
+)
+from include.garmin.connect.manners import Manners, QuestionFailed, response_of
 from include.garmin.connect.questions import Question
 from include.garmin.connect.token_source import TokenSource
-from include.garmin.connect.tokens import Tokens, TokenStore, login_command, require_athlete_id
+from include.garmin.connect.tokens import (
+    NOT_FOR_CHINA,
+    Tokens,
+    TokenStore,
+    are_of_garmin_china,
+    login_command,
+    require_athlete_id,
+)
+from include.garmin.connect.unanswered import Asking
 from include.garmin.document import Held, LoginNeeded, RawDocument, SourceError, nothing_held
 from include.garmin.periods import months
 
@@ -33,7 +47,8 @@ class GarminExportSource(TokenSource):
         """By calendar months, newest first: the summaries that are not `held`, then the pages of the list.
 
         The first page of a month comes last: where it is `held`, the whole month is, and is not asked for. Without
-        `start`, the whole list.
+        `start`, the whole list. Questions without an answer are passed over, and named by the error (`Unanswered`) that
+        comes after the last answer.
         """
         require_athlete_id(athlete_id)
         if start and end and start > end:
@@ -45,14 +60,16 @@ class GarminExportSource(TokenSource):
         with tempfile.TemporaryDirectory(prefix="garmin-tokens-") as folder:
             take_lease = partial(self._lease, athlete_id)
             account = _Account(athlete_id, Path(folder), self._store, take_lease, self._manners, self._now)
+            asking = Asking(athlete_id, account.get, account.is_answering)
             if start is None:
-                for page, listed in activity_list.whole_history(end, account.get):
-                    due = [each for each in listed if each.day <= end]
-                    yield from activity_list.summaries(due, account.get, held)
-                    yield page
+                for page in activity_list.whole_history(end, asking):
+                    yield page.document
+                    due = [each for each in page.listed if each.day <= end]
+                    yield from activity_list.summaries(due, asking, held)
             elif start <= end:
                 for first, last in months(start, end):
-                    yield from activity_list.of_month(first, last, account.get, held)
+                    yield from activity_list.month_documents(first, last, asking, held)
+            asking.finish()
 
 
 @dataclasses.dataclass
@@ -67,32 +84,46 @@ class _Account:
     now: Callable[[], datetime]
     client: StoredTokensClient | None = None
 
-    def get(self, question: Question) -> RawDocument:
-        """The answer as received.
+    def get(self, question: Question, tries: int | None = None) -> RawDocument:
+        """The answer as received, asked for in at most so many tries.
 
         Raises:
             LoginNeeded: no tokens, or none that Garmin takes.
             TooManyRequests: Garmin answered 429.
-            SourceError: no good answer, or the question is refused.
+            QuestionFailed: no good answer to this question, or it is refused; others may be answered.
+            SourceError: nothing more is to be asked.
         """
+        body = self._get(question.path, question.params, str(question), tries)
+        return RawDocument(question.kind, question.last_day, question.name, body)
+
+    def is_answering(self) -> bool:
+        """Whether Garmin answers what every account can answer."""
+        try:
+            self._get(PROFILE_PATH, {}, "the profile")
+        except QuestionFailed:
+            return False
+        return True
+
+    def _get(self, path: str, params: Mapping[str, str], asked_for: str, tries: int | None = None) -> bytes:
         client = self.client or self._use(self.store.load(self.athlete_id))
         if client.ends_soon():
             client = self._renewed(client)
-        body, status = self._ask(lambda: client.answer(question.path, question.params))
+        body, status = self._ask(lambda: client.answer(path, params), tries)
         if status == 401:  # revoked before its time
             renewed = self._renewed(client)
-            body, status = self._ask(lambda: renewed.answer(question.path, question.params))
+            body, status = self._ask(lambda: renewed.answer(path, params), tries)
         if status == 401:
             raise self._login_needed("refuses the renewed tokens")
         if body is None:
             why = "; it may be blocking this address for a while" if status == 403 else ""
-            raise SourceError(f"Garmin Connect refused {question} of {self.athlete_id}: HTTP {status}{why}")
-        return RawDocument(question.kind, question.last_day, question.name, body)
+            message = f"Garmin Connect refused {asked_for} of {self.athlete_id}: HTTP {status}{why}"
+            raise QuestionFailed(message, f"HTTP {status}{why}")
+        return body
 
-    def _ask[T](self, call: Callable[[], T]) -> tuple[T | None, int]:
+    def _ask[T](self, call: Callable[[], T], tries: int | None = None) -> tuple[T | None, int]:
         """The answer, or None and the status that another try does not mend. No error of requests gets any further."""
         try:
-            return self.manners.ask(call), 200
+            return self.manners.ask(call, tries), 200
         except OSError as error:
             return None, int(response_of(error).status_code)
 
@@ -103,7 +134,12 @@ class _Account:
             client = self._use(tokens)
             if client.oauth2 != refused.oauth2 and not client.ends_soon():
                 return client  # another run was first
-            files = {**tokens.files, OAUTH2_FILE: self._new_oauth2(client)}
+            try:
+                oauth2 = self._new_oauth2(client)
+            except QuestionFailed as error:
+                # Without a new token no question has an answer: this is no failure of one question.
+                raise SourceError(f"the token of {self.athlete_id} was not renewed: {error}; run again later") from None
+            files = {**tokens.files, OAUTH2_FILE: oauth2}
             renewed = dataclasses.replace(tokens, files=files, stored_at=self.now())
             self.store.store(self.athlete_id, renewed)
             return self._use(renewed)
@@ -128,6 +164,8 @@ class _Account:
                 f"the stored tokens of {self.athlete_id} are of {tokens.client}: give the athlete that source, "
                 "or store tokens that garth made"
             )
+        if are_of_garmin_china(tokens.files):
+            raise SourceError(f"the stored tokens of {self.athlete_id} {NOT_FOR_CHINA}")
         for name in (OAUTH1_FILE, OAUTH2_FILE):
             (self.folder / name).write_text(tokens.files.get(name, ""))
         try:

@@ -17,7 +17,7 @@ from garminconnect import (
 )
 
 from include.garmin.connect.connection import TOKEN_FILE, NotingClient, tokens_of
-from include.garmin.connect.tokens import MAX_VALUE_BYTES, Tokens
+from include.garmin.connect.tokens import MAX_VALUE_BYTES, NOT_FOR_CHINA, Tokens, are_of_garmin_china
 
 GARTH_FILES = ("oauth1_token.json", "oauth2_token.json")
 ABOUT_DAYS = {"garminconnect": 30, "garminexport": 365}
@@ -82,8 +82,15 @@ def tokens_of_folder(folder: Path, now: datetime) -> Tokens:
     """Tokens that one of the clients has left in a folder.
 
     Raises:
-        LoginFailed: the folder holds none, those of both, or files that are no tokens.
+        LoginFailed: the folder holds none, those of both, files that are no tokens, or tokens of Garmin China.
     """
+    tokens = _tokens_of_one_client(folder, now)
+    if are_of_garmin_china(tokens.files):
+        raise LoginFailed(f"the tokens in {folder} {NOT_FOR_CHINA}")
+    return tokens
+
+
+def _tokens_of_one_client(folder: Path, now: datetime) -> Tokens:
     here = {name for name in (TOKEN_FILE, *GARTH_FILES) if (folder / name).is_file()}
     if here == {TOKEN_FILE}:
         files = {TOKEN_FILE: _read(folder / TOKEN_FILE)}

@@ -20,8 +20,20 @@ class BrokenAnswer(Exception):
     """An answer that did not arrive whole; asked for again, like after a network error."""
 
 
+class QuestionFailed(SourceError):
+    """One question has no good answer, which says nothing about the others.
+
+    Attributes:
+        reason: what Garmin did, in a few words such as `HTTP 500`.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class OutOfService(SourceError):
-    """The service asked to be left alone for longer than a run waits; no other question helps."""
+    """Garmin Connect as a whole does not answer for now: nothing more is asked in this run."""
 
 
 class Manners:
@@ -32,7 +44,7 @@ class Manners:
 
     - 429: TooManyRequests, at once; the caller is to stop.
     - 5xx, a network error, a BrokenAnswer: asked again after a pause that grows and is jittered, or after Retry-After;
-      after the last try SourceError.
+      after the last try QuestionFailed. OutOfService when Retry-After is longer than a run waits.
     - any other status, among them 401 and 403: the exception is passed on.
 
     What it raises itself never refers to the exception behind it: that one holds the request's headers.
@@ -54,16 +66,21 @@ class Manners:
         self._chance = chance or random.Random()  # noqa: S311 - jitter
         self._next_at = clock()
 
-    def ask[T](self, call: Callable[[], T]) -> T:
+    def ask[T](self, call: Callable[[], T], tries: int | None = None) -> T:
         """The answer of `call`, which makes one request.
+
+        Args:
+            call: makes the request.
+            tries: at most so many, where it is not worth all of them.
 
         Raises:
             TooManyRequests: Garmin answered 429.
-            OutOfService: it says that it is out of service for longer than a run waits.
-            SourceError: no good answer after all tries.
+            QuestionFailed: no good answer after all tries.
+            OutOfService: it asks for a longer pause than a run waits for.
             Exception: what `call` raised, for a status that another try does not mend.
         """
-        for tried in range(1, self._tries + 1):
+        tries = min(tries or self._tries, self._tries)
+        for tried in range(1, tries + 1):
             self.wait_for_turn()
             try:
                 return call()
@@ -75,16 +92,16 @@ class Manners:
                 if status is not None and status != 429 and status < 500:
                     raise
                 asked_to_wait_s = None if response is None else retry_after_s(response)
-                told = "HTTP " + str(status) if status else type(error).__name__
+                reason = _reason(error, status)
             # Outside of the handler, so that nothing raised here has that error as its context.
             if status == 429:
                 raise TooManyRequests(LEAVE_ALONE_S if asked_to_wait_s is None else asked_to_wait_s)
             pause_s = max(FIRST_BACKOFF_S * 2 ** (tried - 1) * self._chance.uniform(0.5, 1.5), asked_to_wait_s or 0.0)
             if pause_s > LONGEST_WAIT_S:
-                raise OutOfService(f"Garmin Connect is out of service ({told}); run again after {pause_s:.0f} s")
-            if tried < self._tries:
+                raise OutOfService(f"Garmin Connect is out of service ({reason}); run again after {pause_s:.0f} s")
+            if tried < tries:
                 self._sleep(pause_s)
-        raise SourceError(f"Garmin Connect gave no good answer in {self._tries} tries ({told}); run again later")
+        raise QuestionFailed(f"Garmin Connect gave no good answer in {tries} tries ({reason})", reason)
 
     def wait_for_turn(self) -> None:
         """Wait until the next request is in pace; `ask` does so itself."""
@@ -114,6 +131,12 @@ def retry_after_s(response: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return min(max(wait_s, 0.0), LONGEST_LEAVE_ALONE_S)
+
+
+def _reason(error: BaseException, status: int | None) -> str:
+    if status is not None:
+        return f"HTTP {status}"
+    return "no whole JSON" if isinstance(error, BrokenAnswer) else type(error).__name__
 
 
 def _is_network(error: BaseException) -> bool:

@@ -28,6 +28,13 @@ class Question:
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def subject(self) -> str:
+        """What is asked about, the same for all days: `sleep`, `day summary`, `weight`, `activity`."""
+        if self.kind != "day":
+            return self.kind
+        return "weight" if self.name.startswith("weight-") else f"day {self.name}"
+
     def __str__(self) -> str:
         return f"{self.kind} {self.name} of {self.last_day}"
 

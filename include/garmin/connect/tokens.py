@@ -3,6 +3,7 @@
 Never a password. The key is AWS's own for Parameter Store (`alias/aws/ssm`), so a parameter costs nothing.
 """
 
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +35,22 @@ class Tokens:
     stored_at: datetime
     good_until: datetime | None
     """When the last of the tokens ends and a login is needed; None when the tokens do not say."""
+
+
+GARMIN_CHINA = "garmin.cn"
+NOT_FOR_CHINA = (
+    f"are of Garmin China ({GARMIN_CHINA}), whose accounts garmin.com does not know, so no sign-in there helps: "
+    "load the account export instead (SOURCE=export:PATH.zip)"
+)
+"""What to say of tokens for which `are_of_garmin_china`."""
+
+
+def are_of_garmin_china(files: Mapping[str, str]) -> bool:
+    """Whether token files belong to an account of garmin.cn.
+
+    garth writes the domain beside its oauth1 token; in garminconnect's the issuer stands in the access token, a JWT.
+    """
+    return any(_names_china(value) for text in files.values() for value in _origins(text))
 
 
 def login_command(athlete_id: str) -> str:
@@ -142,6 +159,38 @@ class TokenStore:
             return self._ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
         except self._ssm.exceptions.ParameterNotFound:
             return None
+
+
+def _origins(text: str) -> list[object]:
+    """What a token file says about where its tokens come from."""
+    file = _json_object(text)
+    claims = _claims(file.get("di_token")) | _claims(file.get("access_token"))
+    return [file.get("domain"), claims.get("iss"), claims.get("aud")]
+
+
+def _names_china(value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    hosts = (str(each).partition("://")[2] or str(each) for each in values)
+    return any(host.partition("/")[0].lower().endswith(GARMIN_CHINA) for host in hosts)
+
+
+def _claims(token: object) -> dict[str, object]:
+    """What a JWT says, unverified; {} for anything else."""
+    parts = token.split(".") if isinstance(token, str) else []
+    if len(parts) != 3:
+        return {}
+    try:
+        return _json_object(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+
+
+def _json_object(text: str | bytes) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _folder(project: str) -> str:

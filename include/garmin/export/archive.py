@@ -1,7 +1,8 @@
 """The members of a zip, after the zip as a whole has been found sound. Nothing is ever written to disk.
 
 A damaged member is found when it is read (`measured`); here the zip is refused whole: no zip, a cut one, too many
-entries, entries that overlap (one packed stream given out many times) or are encrypted, no DI_CONNECT.
+entries, entries that overlap (one packed stream given out many times) or are encrypted, no DI_CONNECT or
+nothing known in it.
 """
 
 import zipfile
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from include.garmin.document import SourceError
-from include.garmin.export.layout import WHAT_IT_LOOKS_LIKE, is_in_export, is_read
+from include.garmin.export.layout import WHAT_IT_LOOKS_LIKE, is_in_export, is_read, refuse_unknown
 from include.garmin.export.measured import DAMAGE, MIB, Member, Readable, shown
 
 MAX_DIRECTORY_BYTES = 8 * MIB
@@ -53,6 +54,7 @@ def zip_members(file: IO[bytes], label: str) -> Iterator[list[Member]]:
         refuse_unsound(entries, archive.start_dir, label)
         if not any(is_in_export(_path(entry)) for entry in entries):
             raise SourceError(f"{label}: holds no folder DI_CONNECT; {WHAT_IT_LOOKS_LIKE}")
+        refuse_unknown((_path(entry) for entry in entries), label)
         wanted = [entry for entry in entries if is_read(_path(entry)) and not entry.is_dir()]
         for entry in wanted:
             if entry.flag_bits & _ENCRYPTED:

@@ -6,10 +6,13 @@ data, and of the FIT files in DI-Connect-Uploaded-Files the METRICS files alone 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
+
+from include.garmin.dates import read_day
+from include.garmin.document import SourceError
 
 WHAT_IT_LOOKS_LIKE = (
     "an account export is the zip that Garmin sends for 'Export Your Data', with a folder DI_CONNECT in it "
@@ -19,9 +22,10 @@ WHAT_IT_LOOKS_LIKE = (
 _EXPORT = re.compile(r"(?:(?!\.{1,2}/|__MACOSX/)[^/]+/)?DI_CONNECT/", re.IGNORECASE)
 """DI_CONNECT at the top or one folder deeper; never by way of `..`."""
 _UPLOADED = re.compile(r"DI_CONNECT/DI-Connect-Uploaded-Files/(?!\.)[^/]+\.(zip|fit)\Z", re.IGNORECASE)
-_OLD_DATE = "%b %d, %Y %I:%M:%S %p"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_YEARS = range(1971, 2101)
+_COPY = re.compile(r" ?(\([0-9]{1,3}\)| - Copy|-copy)(?=\.json$)", re.IGNORECASE)
+"""What systems add to the name of a second file of the same name."""
+MOST_NAMED = 5
+"""So many names stand in a message."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Family:
     Attributes:
         name: what its documents are called.
         file: pattern of the file name, whatever its case.
-        days: gives the fields of an item that may hold its day; the first that does decides.
+        days: the fields of an item that may hold its day, `outer.inner` for one within another; the first that does
+            decides.
         envelope: key of the list that holds the items, inside the list of objects that the member is; None where
             the member itself is the list of items.
         is_by_quarter: whether a document holds a quarter of items; else it holds a year.
@@ -39,48 +44,52 @@ class Family:
 
     name: str
     file: re.Pattern[str]
-    days: Callable[[Mapping[str, object]], tuple[object, ...]]
+    days: tuple[str, ...] = ("calendarDate",)
     envelope: str | None = None
     is_by_quarter: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of an item that `day` looks at."""
+        return tuple(path.partition(".")[0] for path in self.days)
+
+    @property
+    def shape(self) -> str:
+        """What a member is expected to look like, for a message."""
+        item = "{" + " or ".join(self.days) + ": …}"
+        return f"[{item}, …]" if self.envelope is None else f"[{{{self.envelope}: [{item}, …]}}]"
 
     def day(self, item: object) -> date | None:
         """The local day of an item; None when it tells none."""
         if not isinstance(item, Mapping):
             return None
-        return next((day for value in self.days(item) if (day := _day(value)) is not None), None)
+        return next((day for path in self.days if (day := read_day(_value(item, path))) is not None), None)
 
 
-def _family(
-    name: str,
-    file: str,
-    days: Callable[[Mapping[str, object]], tuple[object, ...]] = lambda item: (item.get("calendarDate"),),
-    **more: Any,
-) -> Family:
-    return Family(name, re.compile(file, re.IGNORECASE), days, **more)
+def _value(item: Mapping[str, object], path: str) -> object:
+    outer, _, inner = path.partition(".")
+    value = item.get(outer)
+    if not inner:
+        return value
+    return value.get(inner) if isinstance(value, Mapping) else None
 
 
-def _starts(activity: Mapping[str, object]) -> tuple[object, ...]:
-    """`startTimeLocal` is the wall clock, written as if it were UTC."""
-    return activity.get("startTimeLocal"), activity.get("startTimeGmt"), activity.get("beginTimestamp")
-
-
-def _measured_on(weighing: Mapping[str, object]) -> tuple[object, ...]:
-    metadata = weighing.get("metaData")
-    return (metadata.get("calendarDate"),) if isinstance(metadata, Mapping) else ()
+def _family(name: str, file: str, **more: Any) -> Family:
+    return Family(name, re.compile(file, re.IGNORECASE), **more)
 
 
 FAMILIES = (
     _family(
         "activities",
         r"(.*_)?summarizedActivities\.json",
-        _starts,
+        days=("startTimeLocal", "startTimeGmt", "beginTimestamp"),  # the first is the wall clock, written as if UTC
         envelope="summarizedActivitiesExport",
         is_by_quarter=True,
     ),
     _family("days", r"UDSFile_.*\.json"),
     _family("sleep", r".*_sleepData\.json"),
     _family("health_status", r".*_healthStatusData\.json"),
-    _family("weight", r".*_userBioMetrics\.json", _measured_on),
+    _family("weight", r".*_userBioMetrics\.json", days=("metaData.calendarDate",)),
     _family("max_met", r"MetricsMaxMetData_.*\.json"),
     _family("activity_vo2max", r"ActivityVo2Max_.*\.json"),
 )
@@ -97,7 +106,25 @@ def family_of(path: str) -> Family | None:
     folder, _, file = path[found.end() :].rpartition("/") if found else ("", "", "")
     if not folder or "/" in folder or folder == ".." or file.startswith("."):
         return None
-    return next((family for family in FAMILIES if family.file.fullmatch(file)), None)
+    name = _COPY.sub("", file)
+    return next((family for family in FAMILIES if family.file.fullmatch(name)), None)
+
+
+def refuse_unknown(paths: Iterable[str], label: str) -> None:
+    """Refuse an export that has a folder DI_CONNECT and nothing in it that is read.
+
+    Raises:
+        SourceError: what was found in the export called `label`, and what was expected.
+    """
+    found = [path for path in paths if is_in_export(path) and not path.endswith("/")]
+    if any(is_read(path) for path in found):
+        return
+    names = ", ".join(ascii(path.rpartition("/")[2][:80]) for path in sorted(found)[:MOST_NAMED])
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    raise SourceError(
+        f"{label}: none of its files is known: found {names or 'none'}{more}; expected in folders of DI_CONNECT files "
+        "such as …_summarizedActivities.json, UDSFile_….json, …_sleepData.json, MetricsMaxMetData_….json"
+    )
 
 
 def is_uploaded(path: str) -> bool:
@@ -113,20 +140,3 @@ def is_read(path: str) -> bool:
 def in_order(path: str) -> list[tuple[int, str]]:
     """Sort key that puts part 9 before part 10."""
     return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", path)]
-
-
-def _day(value: object) -> date | None:
-    """Of `2024-05-03…`, of epoch milliseconds, or of `{"date": "Aug 18, 2020 12:00:00 AM"}` (older exports)."""
-    if isinstance(value, Mapping):
-        value = value.get("date")
-    try:
-        if isinstance(value, str) and len(value) <= 40:
-            day = date.fromisoformat(value[:10]) if value[:4].isdecimal() else datetime.strptime(value, _OLD_DATE)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            day = _EPOCH + timedelta(milliseconds=value)
-        else:
-            return None
-    except (ValueError, OverflowError):
-        return None
-    day = day.date() if isinstance(day, datetime) else day
-    return day if day.year in _YEARS else None

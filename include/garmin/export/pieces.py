@@ -22,11 +22,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
-from include.garmin.document import RawDocument
+from include.garmin.document import NO_DAY, RawDocument
 from include.garmin.export.items import Item
 from include.garmin.export.layout import Family
 from include.garmin.export.measured import MIB
-from include.garmin.folder import NO_DAY
 
 MAX_PIECE_BYTES = 4 * MIB
 """A quarter of activities is about 0.4 MB, a year of days 0.7 MB."""
@@ -95,4 +94,5 @@ def _piece(family: Family, name: str, period: _Gathered) -> Piece:
     body = b"[" + b",\n".join(body for _, body in dated) + b"]"
     if family.envelope is not None:
         body = b'[{"' + family.envelope.encode() + b'":' + body + b"}]"
-    return Piece(RawDocument(KIND, dated[-1][0], name, body), dated[0][0])
+    first_day, last_day = dated[0][0], dated[-1][0]
+    return Piece(RawDocument(KIND, last_day, name, body, first_day=first_day), first_day)

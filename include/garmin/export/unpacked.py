@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from include.garmin.document import SourceError
-from include.garmin.export.layout import is_read
+from include.garmin.export.layout import is_read, refuse_unknown
 from include.garmin.export.measured import Member
 
 DI_CONNECT = "DI_CONNECT"
@@ -21,12 +21,13 @@ def folder_members(folder: Path) -> Iterator[list[Member]]:
     """The members in `folder`, which holds DI_CONNECT. Links are not followed.
 
     Raises:
-        SourceError: the folder cannot be listed.
+        SourceError: the folder cannot be listed, or nothing in it is known.
     """
     try:
         members = [_member(file, file.relative_to(folder).as_posix()) for file in _files(folder)]
     except OSError as error:
         raise SourceError(f"{folder}: cannot be read: {error.strerror or error}") from error
+    refuse_unknown((member.path for member in members), str(folder))
     yield [member for member in members if is_read(member.path)]
 
 

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from include.curate import curate
 from include.garmin import LoginNeeded, RawDocument, SourceError, TooManyRequests
 from include.garmin.connect import connection
 from include.garmin.connect.connection import NO_DATA, TOKEN_FILE
 from include.garmin.connect.garminconnect_source import GarminConnectSource
-from include.garmin.connect.manners import Manners
+from include.garmin.connect.manners import Manners, OutOfService
 from include.garmin.connect.tokens import Tokens, TokenStore
+from include.garmin.connect.unanswered import DOUBTED_AFTER, Unanswered
 from include.garmin.fetching import fetch_athlete
 from include.garmin.holdings import list_keys
+from include.garmin.raw import read_raw
 from tests.garmin.connect.fake_garmin import Account, FakeGarmin, Fault, made_up
 
 TODAY = date(2026, 3, 5)
@@ -46,6 +49,65 @@ def _until_it_raises(documents: Iterator[RawDocument], error: type[Exception]) -
     with pytest.raises(error) as caught:
         came.extend(documents)
     return came, caught.value
+
+
+@pytest.mark.parametrize(
+    ("where", "status", "subject", "lost"),
+    [
+        ("dailySleepData", 500, "sleep", 28),
+        ("trainingstatus", 403, "training_status", 28),
+        ("usersummary", 402, "day summary", 28),
+        ("hrv-service", 400, "hrv", 1),
+        ("maxmet", 403, "max_metrics", 1),
+        ("weight-service", 500, "weight", 1),
+        ("activity-service/activity/502", 500, "activity", 1),
+        ("activitylist", 400, "activity_list", 3),
+        ("socialProfile", 500, "sleep", 56),
+    ],
+)
+def test_a_question_that_is_never_answered_blocks_no_other(
+    source: GarminConnectSource, fake_garmin: FakeGarmin, where: str, status: int, subject: str, lost: int
+) -> None:
+    february = (START, date(2026, 2, 28))
+    whole = len(list(source.fetch("ann", *february)))
+    fake_garmin.faults.append(Fault.status(where, status, times=10**6))
+    came, error = _until_it_raises(source.fetch("ann", *february), Unanswered)
+    assert len(came) == whole - lost and subject in str(error)
+    fake_garmin.faults.clear()
+    missing = list(source.fetch("ann", *february, _holding(came)))
+    assert {slot[1:] for slot in _slots(came + missing)} >= {slot[1:] for slot in _slots(missing)}
+    assert len(missing) == lost + ("activity/" in where)  # a month with a summary missing asks its list again
+
+
+def test_one_night_that_is_never_answered_stands_for_itself(
+    source: GarminConnectSource, fake_garmin: FakeGarmin
+) -> None:
+    fake_garmin.faults.append(Fault.status("dailySleepData", 500, times=3, after=1))
+    came, error = _until_it_raises(source.fetch("ann", START, END), Unanswered)
+    assert len(came) == 14 and "sleep of 2026-02-02 (HTTP 500)" in str(error)
+
+
+def test_a_refusal_of_everything_stops_after_a_few_questions(
+    source: GarminConnectSource, fake_garmin: FakeGarmin
+) -> None:
+    fake_garmin.faults.append(Fault.status("connectapi", 403, times=10**6))
+    came, error = _until_it_raises(source.fetch("ann", date(2016, 1, 1), END), OutOfService)
+    assert came == [] and "blocking this address" in str(error)
+    assert len(fake_garmin.seen) == DOUBTED_AFTER + 1
+
+
+def test_the_sleep_that_is_needed_next_is_no_sleep(
+    source: GarminConnectSource, account: Account, s3: Any, bucket: str
+) -> None:
+    account.sleep["2026-02-02"] = {
+        "dailySleepDTO": {"calendarDate": "2026-02-02", "sleepTimeSeconds": 25_200, "napTimeSeconds": 1_200},
+        "nextSleepNeed": {"calendarDate": "2026-02-03"},
+        "sleepNeed": {"calendarDate": "2026-02-02"},
+    }
+    fetch_athlete(s3, bucket, source, "ann", (START, END), datetime(2026, 3, 5, 4, tzinfo=UTC), live=True)
+    days = curate(read_raw(s3, bucket, "ann")).days
+    slept = {f"{day:%m-%d}": seconds for day, seconds in zip(days["day"], days["sleep_s"], strict=True)}
+    assert slept["02-02"] == 25_200 and slept["02-03"] != 25_200 and set(slept) == {"02-01", "02-02", "02-03"}
 
 
 def _holding(documents: list[RawDocument]) -> Callable[[str, date, str], bool]:
@@ -158,7 +220,11 @@ def test_429_among_an_months_summaries_leaves_its_list_to_the_next_run(
 ) -> None:
     fake_garmin.faults.append(Fault.status("activity-service", 429, after=1))
     came, _ = _until_it_raises(source.fetch("ann", START, END), TooManyRequests)
-    assert [slot for slot in _slots(came) if slot[0].startswith("activity")] == [("activity", END, "502")]
+    span = "2026-02-01-to-2026-02-03"
+    assert [slot for slot in _slots(came) if slot[0].startswith("activity")] == [
+        ("activity", END, "502"),
+        ("activity_list", END, f"{span}-from-0-unfinished"),
+    ]
     rest = _slots(list(source.fetch("ann", START, END, _holding(came))))
     assert [slot[0] for slot in rest[:2]] == ["activity", "activity_list"]
 
@@ -178,12 +244,12 @@ def test_what_breaks_twice_is_good_the_third_time(
     [Fault.truncated("maxmet", times=3), Fault.body("maxmet", b"<html>maintenance</html>", times=3)],
     ids=["truncated", "html"],
 )
-def test_a_body_that_never_comes_whole_is_an_error(
+def test_a_body_that_never_comes_whole_costs_its_own_question(
     source: GarminConnectSource, fake_garmin: FakeGarmin, fault: Fault
 ) -> None:
     fake_garmin.faults.append(fault)
-    came, _ = _until_it_raises(source.fetch("ann", START, END), SourceError)
-    assert came == [] and len(fake_garmin.asked("maxmet")) == 3
+    came, _ = _until_it_raises(source.fetch("ann", START, END), Unanswered)
+    assert len(came) == 14 and len(fake_garmin.asked("maxmet")) == 3
 
 
 def test_an_answer_that_takes_too_long_is_asked_for_again(
@@ -207,8 +273,8 @@ def test_a_body_without_end_is_not_read(
 
 def test_403_names_what_was_refused(source: GarminConnectSource, fake_garmin: FakeGarmin) -> None:
     fake_garmin.faults.append(Fault.status("usersummary", 403))
-    came, error = _until_it_raises(source.fetch("ann", START, START), SourceError)
-    assert len(came) == 5 and "day summary of 2026-02-01 of ann: HTTP 403" in str(error)
+    came, error = _until_it_raises(source.fetch("ann", START, START), Unanswered)
+    assert len(came) == 7 and "ann no answer to day summary of 2026-02-01 (HTTP 403" in str(error)
     assert not isinstance(error, LoginNeeded)
 
 

@@ -17,8 +17,9 @@ from garth import sso
 from include.garmin.backup import BackupSource
 from include.garmin.connect.garminexport_client import API, OAUTH1_FILE, OAUTH2_FILE
 from include.garmin.connect.garminexport_source import GarminExportSource
-from include.garmin.connect.manners import Manners
+from include.garmin.connect.manners import Manners, OutOfService
 from include.garmin.connect.tokens import Tokens, TokenStore
+from include.garmin.connect.unanswered import DOUBTED_AFTER, Unanswered
 from include.garmin.document import LoginNeeded, RawDocument, SourceError, TooManyRequests
 from tests.garmin.connect.conftest import Clock
 from tests.garmin.connect.fake_garmin import Account, FakeGarmin, Fault
@@ -145,10 +146,10 @@ def _only_activities(kind: str, _last_day: date, _name: str) -> bool:
 
 def test_without_a_start_the_whole_list_is_taken(source: GarminExportSource, fresh: None) -> None:
     assert _slots(_fetch(source, None)) == [
+        ("activity_list", date(2026, 3, 4), "all-from-0"),
         ("activity", date(2026, 3, 4), "13"),
         ("activity", date(2026, 3, 2), "12"),
         ("activity", date(2026, 2, 27), "11"),
-        ("activity_list", date(2026, 3, 4), "all-from-0"),
     ]
 
 
@@ -317,6 +318,7 @@ def test_429_stops_at_once_and_what_came_before_is_good(
     fake_garmin.faults.append(Fault.status(SUMMARIES, 429, times=9, after=1, Retry_After="1800"))
     documents = source.fetch("ann", date(2026, 2, 27), None)
     assert next(documents).name == "13"
+    assert next(documents).name == "2026-03-01-to-2026-03-05-from-0-unfinished"
     with pytest.raises(TooManyRequests) as stopped:
         next(documents)
     assert stopped.value.retry_after_s == 1800
@@ -345,8 +347,6 @@ def _no_token(where: str, times: int) -> Fault:
 @pytest.mark.parametrize(
     ("where", "broken"),
     [
-        (PAGES, Fault.truncated),
-        (SUMMARIES, _html),
         (EXCHANGE, _server_error),
         (EXCHANGE, _html),
         (EXCHANGE, _no_token),
@@ -367,11 +367,34 @@ def test_what_breaks_twice_is_asked_a_third_time_and_no_more(
     assert sum(1 for seen in fake_garmin.seen[before:] if where in seen.place) == 3
 
 
+@pytest.mark.parametrize(
+    ("where", "broken", "kinds"),
+    [(PAGES, Fault.truncated, []), (SUMMARIES, _html, ["activity_list"] * 2), (f"{SUMMARIES}12", _server_error, None)],
+)
+def test_a_question_that_is_never_answered_blocks_no_other(
+    source: GarminExportSource, fake_garmin: FakeGarmin, fresh: None, where: str, broken: Any, kinds: list[str] | None
+) -> None:
+    fake_garmin.faults.append(broken(where, times=99))
+    came: list[str] = []
+    with pytest.raises(Unanswered, match=r"no answer to activity(_list)? of .*; all else is kept"):
+        came.extend(document.kind for document in source.fetch("ann", date(2026, 2, 27), None))
+    assert came == (["activity", "activity_list"] * 2 if kinds is None else kinds)
+
+
+def test_a_refusal_of_everything_stops_after_a_few_questions(
+    source: GarminExportSource, fake_garmin: FakeGarmin, fresh: None
+) -> None:
+    fake_garmin.faults.append(Fault.status("connectapi", 403, times=99))
+    with pytest.raises(OutOfService, match=r"activity_list of .*403.*nor does it answer anything else"):
+        list(source.fetch("ann", date(2016, 1, 1), None))
+    assert len(fake_garmin.asked(PAGES)) == DOUBTED_AFTER
+
+
 def test_a_blocked_address_is_told_from_ended_tokens(
     source: GarminExportSource, fake_garmin: FakeGarmin, fresh: None
 ) -> None:
     fake_garmin.faults.append(Fault.status(PAGES, 403))
-    with pytest.raises(SourceError, match="HTTP 403; it may be blocking this address") as refused:
+    with pytest.raises(Unanswered, match="HTTP 403; it may be blocking this address") as refused:
         _fetch(source)
     assert not isinstance(refused.value, LoginNeeded)
 

@@ -1,3 +1,4 @@
+import base64
 import json
 import logging
 from datetime import UTC, datetime, timedelta
@@ -132,6 +133,29 @@ def test_a_file_that_is_no_token_is_refused(tmp_path: Path, body: bytes) -> None
     (tmp_path / TOKEN_FILE).write_bytes(body)
     with pytest.raises(LoginFailed, match="no token file"):
         tokens_of_folder(tmp_path, NOW)
+
+
+def test_tokens_of_garmin_china_are_refused_with_the_way_that_is_open(
+    tmp_path: Path, fake_garmin: FakeGarmin, account: Account
+) -> None:
+    garth = _garth_folder(tmp_path, fake_garmin, account)
+    oauth1 = json.loads((garth / "oauth1_token.json").read_text()) | {"domain": "garmin.cn"}
+    (garth / "oauth1_token.json").write_text(json.dumps(oauth1))
+    claims = base64.urlsafe_b64encode(b'{"iss": "https://diauth.garmin.cn", "exp": 2000000000}').decode().rstrip("=")
+    tokens = {"di_token": f"e30.{claims}.made-up", "di_refresh_token": "made-up", "di_client_id": "made-up"}
+    (tmp_path / TOKEN_FILE).write_text(json.dumps(tokens))
+    for folder in (garth, tmp_path):
+        with pytest.raises(LoginFailed, match=r"Garmin China \(garmin\.cn\).*load the account export"):
+            tokens_of_folder(folder, NOW)
+
+
+def test_a_folder_with_both_kinds_of_tokens_is_refused_with_the_names_of_both(
+    tmp_path: Path, fake_garmin: FakeGarmin, account: Account
+) -> None:
+    folder = _garth_folder(tmp_path, fake_garmin, account)
+    (folder / TOKEN_FILE).write_text(fake_garmin.accounts.token_file(account))
+    with pytest.raises(LoginFailed, match=r"it holds garmin_tokens\.json, oauth1_token\.json, oauth2_token\.json"):
+        tokens_of_folder(folder, NOW)
 
 
 def _garth_folder(tmp_path: Path, fake: FakeGarmin, account: Account) -> Path:

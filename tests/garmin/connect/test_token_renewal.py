@@ -1,3 +1,4 @@
+import base64
 import json
 import logging
 import threading
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 from include.garmin import LoginNeeded, SourceError, TooManyRequests
 from include.garmin.connect.connection import TOKEN_FILE
 from include.garmin.connect.garminconnect_source import GarminConnectSource
+from include.garmin.connect.garminexport_source import GarminExportSource
 from include.garmin.connect.lease import lease
 from include.garmin.connect.manners import Manners
 from include.garmin.connect.tokens import Tokens, TokenStore
@@ -214,6 +216,29 @@ def test_tokens_of_the_other_client_are_told(source: GarminConnectSource, store:
         _fetch(source)
 
 
+@pytest.mark.parametrize("client", ["garminconnect", "garminexport"])
+def test_stored_tokens_of_garmin_china_name_no_sign_in(
+    source: GarminConnectSource,
+    store: TokenStore,
+    fake_garmin: FakeGarmin,
+    s3: Any,
+    bucket: str,
+    manners: Manners,
+    client: Any,
+) -> None:
+    claims = base64.urlsafe_b64encode(b'{"iss": "https://diauth.garmin.cn"}').decode().rstrip("=")
+    files = {
+        "garminconnect": {TOKEN_FILE: json.dumps({"di_token": f"e30.{claims}.x", "di_refresh_token": "x"})},
+        "garminexport": {"oauth1_token.json": '{"domain": "garmin.cn"}', "oauth2_token.json": "{}"},
+    }
+    store.store("ann", Tokens(client, files[client], datetime(2026, 3, 1, tzinfo=UTC), None))
+    asked = source if client == "garminconnect" else GarminExportSource(store, s3, bucket, TODAY, manners)
+    with pytest.raises(SourceError, match=r"of ann are of Garmin China .*load the account export") as refused:
+        list(asked.fetch("ann", DAY, DAY))
+    assert not isinstance(refused.value, LoginNeeded) and "make garmin-login" not in str(refused.value)
+    assert fake_garmin.seen == []
+
+
 def test_nobody_is_logged_in(
     source: GarminConnectSource, store: TokenStore, fake_garmin: FakeGarmin, account: Account
 ) -> None:
@@ -253,7 +278,7 @@ def test_a_renewal_that_broke_is_tried_again(
     [
         (429, TooManyRequests, "answered 429"),
         (403, SourceError, "blocking this address"),
-        (500, SourceError, "3 tries"),
+        (500, SourceError, "HTTP 500"),
     ],
 )
 def test_a_renewal_that_fails_leaves_the_tokens_alone(

@@ -73,6 +73,7 @@ def test_links_in_an_unpacked_export_are_not_followed(tmp_path: Path) -> None:
     folder = tmp_path / "ann" / "DI_CONNECT" / "DI-Connect-Wellness"
     folder.mkdir(parents=True)
     (folder / "1_sleepData.json").symlink_to(secret)
+    (folder / "2_sleepData.json").write_text("[]")
     assert list(ExportSource(str(tmp_path / "ann")).fetch("ann", None, None)) == []
 
 
