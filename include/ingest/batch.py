@@ -136,7 +136,7 @@ class Curated:
     tables: Tables
     rewritten: Tables
     since: date | None
-    """From which day on months were rewritten; None: all of them."""
+    """From which day on something may have changed; None: from the first."""
 
     def __str__(self) -> str:
         rows = ", ".join(f"{len(frame)} {name}" for name, frame in self.rewritten.frames().items())
@@ -157,9 +157,9 @@ def curate_athlete(places: Places, athlete_id: str, since: date | None, *, may_l
         earlier = first_month_to_rewrite(stored, tables) if stored is not None else None
         if earlier is None:
             break
-        first = earlier
+        first = since = earlier
     write_tables(places.s3, places.bucket, athlete_id, tables, may_lose_rows=may_lose_rows)
-    return Curated(tables if stored is None else joined(stored, tables), tables, first)
+    return Curated(tables if stored is None else joined(stored, tables), tables, since)
 
 
 def _validated(places: Places, curated: dict[str, Curated], task: Task, report: Report) -> dict[str, Tables]:
