@@ -174,8 +174,11 @@ def joined(stored: Tables, later: Tables) -> Tables:
 
     if later.since_month is None:
         return later
-    pairs = zip(COLUMNS, stored.frames().values(), later.frames().values(), strict=True)
-    return Tables(**{table: frame(table, kept, made) for table, kept, made in pairs})
+    return Tables(
+        activities=frame("activities", stored.activities, later.activities),
+        days=frame("days", stored.days, later.days),
+        vo2max=frame("vo2max", stored.vo2max, later.vo2max),
+    )
 
 
 def read_tables(s3: "S3Client", bucket: str, athlete_id: str) -> Tables:
