@@ -1,15 +1,20 @@
 """What a source newly holds, no longer holds or dates anew reaches the tables, whatever days a run is about."""
 
+import json
 import logging
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from include.curate import RowsLost
+from include.curate import RowsLost, curate
+from include.garmin.document import RawDocument
+from include.garmin.fetching import read_files
 from include.garmin.pending import read_pending
-from tests.ingest.athlete_files import Home, run_of, runs_of
+from include.garmin.raw import read_raw
+from tests.ingest.athlete_files import Home, Json, run_of, runs_of
 
 SECOND_OF_JULY = date(2026, 7, 2)
 
@@ -126,3 +131,31 @@ def test_a_run_that_broke_off_before_the_tables_is_made_up_for_by_the_next(
     home.daily(date(2026, 3, 3))
     assert sum(home.months("ann").values()) == 60
     assert read_pending(home.s3, home.bucket, "ann") is None
+
+
+def test_an_export_with_a_damaged_member_deletes_nothing(home: Home) -> None:
+    """What could not be read may hold what is missing."""
+    runs = runs_of("2026-03-01", 6, every_days=3)
+    source = Exports([RawDocument("export", date(2026, 3, 16), "activities-2026q1", body(runs))])
+    read_files(home.s3, home.bucket, source, "ann", datetime(2026, 3, 17, tzinfo=UTC), "export")
+    damaged = RawDocument("export", date(1970, 1, 1), "unreadable", b"broken", unreadable="broken")
+    source = Exports([RawDocument("export", date(2026, 3, 16), "activities-2026q1", body(runs[3:])), damaged])
+    read_files(home.s3, home.bucket, source, "ann", datetime(2026, 3, 18, tzinfo=UTC), "export")
+    assert len(curate(read_raw(home.s3, home.bucket, "ann")).activities) == 6
+
+
+class Exports:
+    """A source that hands out these documents."""
+
+    def __init__(self, documents: list[RawDocument]) -> None:
+        self.documents = documents
+
+    def athletes(self) -> list[str]:
+        return ["ann"]
+
+    def fetch(self, *_: Any) -> Iterator[RawDocument]:
+        return iter(self.documents)
+
+
+def body(runs: list[Json]) -> bytes:
+    return json.dumps(runs).encode()
