@@ -164,9 +164,9 @@ def joined(stored: Tables, later: Tables) -> Tables:
 
     def frame(table: str, kept: pd.DataFrame, made: pd.DataFrame) -> pd.DataFrame:
         months = kept["day"].dt.strftime("%Y-%m").fillna(NO_MONTH)
-        stays = months < later.since_month
         written = set(made["day"].dt.strftime("%Y-%m"))
-        stays |= [month not in written and not _has_read(later, table, month) for month in months]
+        unread = {month for month in set(months) - written if not _has_read(later, table, month)}
+        stays = (months < later.since_month) | months.isin(unread)
         if table == "activities":
             stays |= (months == NO_MONTH) & ~kept["activity_id"].isin(made["activity_id"])
         parts = [part for part in (kept[stays], made) if len(part)]
@@ -174,9 +174,13 @@ def joined(stored: Tables, later: Tables) -> Tables:
 
     if later.since_month is None:
         return later
-    pairs = zip(COLUMNS, stored.frames().values(), later.frames().values(), strict=True)
-    frames = {table: frame(table, kept, made) for table, kept, made in pairs}
-    return Tables(**frames, unread=later.unread, items_read=later.items_read)
+    return Tables(
+        activities=frame("activities", stored.activities, later.activities),
+        days=frame("days", stored.days, later.days),
+        vo2max=frame("vo2max", stored.vo2max, later.vo2max),
+        unread=later.unread,
+        items_read=later.items_read,
+    )
 
 
 def read_tables(s3: "S3Client", bucket: str, athlete_id: str) -> Tables:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from include.features.schema import COLUMNS, EVENT_TIME, RECORD_ID, TEXT_COLUMNS
+from include.features.store import IS_DELETED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,6 +57,8 @@ class OfflineStore:
 def staged_body(frame: pd.DataFrame) -> bytes:
     """Feature rows as one Parquet file, in order of event time, a row group a month; IS_NEWEST marks newest rows.
 
+    A row that IS_DELETED, where the frame has that column, takes a row of its event time out of the offline store.
+
     So a reader can take one month after another out of many such files without holding any of them whole.
 
     Args:
@@ -65,8 +68,9 @@ def staged_body(frame: pd.DataFrame) -> bytes:
     import pyarrow.parquet as pq
 
     rows = frame.sort_values([EVENT_TIME, RECORD_ID], kind="stable")
-    is_newest = ~rows.duplicated(RECORD_ID, keep="last")
-    types = _types() | {IS_NEWEST: pa.bool_()}
+    rows = rows.assign(**{IS_DELETED: rows.get(IS_DELETED, False)})
+    is_newest = (~rows[~rows[IS_DELETED]].duplicated(RECORD_ID, keep="last")).reindex(rows.index, fill_value=False)
+    types = _types() | {IS_DELETED: pa.bool_(), IS_NEWEST: pa.bool_()}
     table = pa.Table.from_pandas(rows.assign(**{IS_NEWEST: is_newest}), pa.schema(types.items()), preserve_index=False)
     body = io.BytesIO()
     with pq.ParquetWriter(body, table.schema) as writer:
@@ -91,11 +95,13 @@ def write_history(s3: Any, store: OfflineStore, staged: Sequence[Path], moment: 
     writer = hashlib.sha256(f"{store.prefix} {moment.isoformat()}".encode()).hexdigest()[:16]
     files = rows = 0
     newest: list[dict[str, Any]] = []
+    no_more: dict[str, str] = {}
     with ThreadPoolExecutor(PUTS_AT_ONCE) as pool:
         under_way: deque[Future[Any]] = deque()
         try:
             for month in _months(staged):
                 newest += _chosen(month, is_newest=True).select(list(COLUMNS)).to_pylist()
+                no_more |= _last_no_more(month)
                 for event_hour, body, count in _bodies(_chosen(month, is_newest=False), moment):
                     key = store.key(event_hour, writer)
                     under_way.append(pool.submit(s3.put_object, Bucket=store.bucket, Key=key, Body=body))
@@ -107,7 +113,7 @@ def write_history(s3: Any, store: OfflineStore, staged: Sequence[Path], moment: 
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return WrittenHistory(files, rows, newest)
+    return WrittenHistory(files, rows, newest, no_more)
 
 
 @dataclass(frozen=True)
@@ -117,6 +123,8 @@ class WrittenHistory:
     files: int
     rows: int
     newest: list[dict[str, Any]]
+    no_more: Mapping[str, str]
+    """By athlete, the latest event time whose row was marked as deleted; athletes without any are absent."""
 
 
 def _types() -> dict[str, Any]:
@@ -154,16 +162,25 @@ def _chosen(table: "pa.Table", *, is_newest: bool) -> "pa.Table":
     return table.filter(table[IS_NEWEST] if is_newest else pc.invert(table[IS_NEWEST]))
 
 
+def _last_no_more(month: "pa.Table") -> dict[str, str]:
+    """The last event time of a month that is no more, by athlete; months come in order."""
+    deleted = month.filter(month[IS_DELETED]).sort_by(EVENT_TIME).select([RECORD_ID, EVENT_TIME])
+    return dict(zip(*(column.to_pylist() for column in deleted.columns), strict=True))
+
+
 def _bodies(table: "pa.Table", moment: datetime) -> Iterator[tuple[str, bytes, int]]:
     """Each hour of event time with its file and the number of its rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = table.sort_by([(EVENT_TIME, "ascending"), (RECORD_ID, "ascending")]).select(list(COLUMNS)).combine_chunks()
+    table = (
+        table.sort_by([(EVENT_TIME, "ascending"), (RECORD_ID, "ascending")])
+        .select([*COLUMNS, IS_DELETED])
+        .combine_chunks()
+    )
     stamps = pa.array([moment] * len(table), pa.timestamp("us", tz="UTC"))
-    added = {"write_time": stamps, "api_invocation_time": stamps, "is_deleted": pa.array([False] * len(table))}
-    for name, column in added.items():
-        table = table.append_column(name, column)
+    for name in ("write_time", "api_invocation_time"):
+        table = table.add_column(table.num_columns - 1, name, stamps)
     hours = [text[_HOUR] for text in table[EVENT_TIME].to_pylist()]
     for start, length in _runs(hours):
         body = io.BytesIO()

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pandas as pd
 
 from include.features.schema import COLUMNS, EVENT_TIME, NAMES, OPTIONAL, RECORD_ID, TEXT_COLUMNS
 
-STORE_COLUMNS = ("write_time", "api_invocation_time", "is_deleted")
+IS_DELETED = "is_deleted"
+STORE_COLUMNS = ("write_time", "api_invocation_time", IS_DELETED)
 
 
 def to_record(row: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -24,29 +26,73 @@ def to_record(row: Mapping[str, Any]) -> list[dict[str, str]]:
     return record
 
 
-def rows_to_put(client: Any, feature_group: str, frame: pd.DataFrame, first_day: date | None) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Put:
+    """What the feature group needs of an athlete: rows to put, and rows that it holds and that are no more."""
+
+    rows: pd.DataFrame
+    no_more: pd.DataFrame
+    """Rows without features, of event times that the athlete's history no longer has."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Both, with IS_DELETED set on those that are no more."""
+        parts = [self.rows.assign(**{IS_DELETED: False}), self.no_more.assign(**{IS_DELETED: True})]
+        return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def rows_to_put(client: Any, feature_group: str, frame: pd.DataFrame, first_day: date | None) -> Put:
     """An athlete's rows from `first_day` on (None: all), and any before it that the group may lack.
 
     As the newest row is put only once the history before it is in the offline store, the day of the online record says
     through when an athlete's history is complete. A group of a new feature schema has no record of an athlete, so it
     gets all rows.
+
+    The online record says how many days of history were before it. So days that the group holds and the history no
+    longer has are known: a clock was wrong by years, or the first or the last activity was deleted.
     """
-    if first_day is None or frame.empty:
-        return frame
-    newest = latest(client, feature_group, str(frame[RECORD_ID].iloc[0]))
+    none = frame.iloc[:0]
+    if frame.empty:
+        return Put(frame, none)
+    athlete_id = str(frame[RECORD_ID].iloc[0])
+    newest = latest(client, feature_group, athlete_id)
     if newest is None:
-        return frame
+        return Put(frame, none)
     # That day is put again: the put of its row may have reached one store and not the other.
     complete_through = date.fromisoformat(newest[EVENT_TIME][:10])
-    return frame[frame[EVENT_TIME] >= f"{min(first_day, complete_through)}"]
+    first, last = (date.fromisoformat(frame[EVENT_TIME].iloc[end][:10]) for end in (0, -1))
+    days = range(int(float(newest.get("history_days", 0))) + 1)
+    held = (complete_through - timedelta(days=number) for number in days)
+    no_more = sorted(day for day in held if not first <= day <= last)
+    start = min(first_day, complete_through, last) if first_day else first
+    return Put(frame[frame[EVENT_TIME] >= f"{start}"], _no_more(athlete_id, no_more, none))
 
 
-def put_row(client: Any, feature_group: str, row: Mapping[str, Any]) -> None:
+def _no_more(athlete_id: str, days: Sequence[date], none: pd.DataFrame) -> pd.DataFrame:
+    rows = pd.DataFrame({RECORD_ID: athlete_id, EVENT_TIME: [f"{day}T00:00:00Z" for day in days]})
+    return rows.reindex(columns=none.columns).astype(none.dtypes) if days else none
+
+
+def put_row(client: Any, feature_group: str, row: Mapping[str, Any], no_more_after: str | None = None) -> None:
     """Put an athlete's newest row to both stores; the rows before it must be in the offline store by then.
+
+    Args:
+        no_more_after: the latest event time that the group holds of the athlete and the history no longer has. Feature
+            Store never replaces an online record by one of an earlier event time, so it is deleted first. A soft
+            deletion would keep the event time, and a deletion counts only when it is later than the record.
 
     Raises:
         botocore.exceptions.ClientError: the put failed.
     """
+    if no_more_after is not None and no_more_after > row[EVENT_TIME]:
+        later = datetime.fromisoformat(no_more_after) + timedelta(seconds=1)
+        client.delete_record(
+            FeatureGroupName=feature_group,
+            RecordIdentifierValueAsString=str(row[RECORD_ID]),
+            EventTime=f"{later:%Y-%m-%dT%H:%M:%SZ}",
+            TargetStores=["OnlineStore"],  # the offline store has a mark of each day that is no more
+            DeletionMode="HardDelete",
+        )
     client.put_record(FeatureGroupName=feature_group, Record=to_record(row))
 
 
@@ -153,7 +199,7 @@ def _as_of(rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     rows = rows[(moment <= as_of) & (rows["api_invocation_time"] <= as_of)]
     rows = rows.sort_values([RECORD_ID, EVENT_TIME, "api_invocation_time", "write_time"], kind="stable")
     rows = rows.drop_duplicates([RECORD_ID, EVENT_TIME], keep="last")
-    rows = rows[~rows["is_deleted"].astype(bool)]
+    rows = rows[~rows[IS_DELETED].astype(bool)]
     rows = rows[list(COLUMNS)].reset_index(drop=True)
     rows[list(NAMES)] = rows[list(NAMES)].astype("float64")
     return rows

@@ -63,7 +63,10 @@ class Listing:
         """What `document` holds."""
         value = json.loads(body)
         rows = value["documents"]
-        entries = (Entry(*row[:3], date.fromisoformat(row[3]), date.fromisoformat(row[4])) for row in rows)
+        entries = (
+            Entry(kind, name, digest, date.fromisoformat(first_day), date.fromisoformat(last_day))
+            for kind, name, digest, first_day, last_day in rows
+        )
         return Listing(value["source"], frozenset(entries), frozenset((kind, name) for kind, name in value["former"]))
 
     def after(self, earlier: "Listing | None") -> "Listing":

@@ -35,6 +35,7 @@ from include.garmin.open import is_of_files, tells_all
 from include.garmin.pending import read_pending, settle_pending
 from include.garmin.planning import Batch
 from include.garmin.raw import RawWritten, read_raw
+from include.ingest.accounts import note_account
 from include.ingest.places import Places
 from include.ingest.report import Report
 from include.ingest.understood import refuse_nothing_understood
@@ -143,7 +144,7 @@ class Curated:
     tables: Tables
     rewritten: Tables
     since: date | None
-    """From which day on months were rewritten; None: all of them."""
+    """From which day on something may have changed; None: from the first."""
 
     def __str__(self) -> str:
         rows = ", ".join(f"{len(frame)} {name}" for name, frame in self.rewritten.frames().items())
@@ -164,9 +165,9 @@ def curate_athlete(places: Places, athlete_id: str, since: date | None, *, may_l
         earlier = first_month_to_rewrite(stored, tables) if stored is not None else None
         if earlier is None:
             break
-        first = earlier
+        first = since = earlier
     write_tables(places.s3, places.bucket, athlete_id, tables, may_lose_rows=may_lose_rows)
-    return Curated(tables if stored is None else joined(stored, tables), tables, first)
+    return Curated(tables if stored is None else joined(stored, tables), tables, since)
 
 
 def _validated(places: Places, curated: dict[str, Curated], task: Task, report: Report) -> dict[str, Tables]:
@@ -205,9 +206,14 @@ class Features:
     """An athlete's feature rows that the feature group lacks or may lack."""
 
     to_put: pd.DataFrame
+    no_more: int = 0
+    """So many of `to_put` mark rows that the feature group has and the history no longer has."""
 
     def __str__(self) -> str:
-        return f"{len(self.to_put)} rows to put" if len(self.to_put) else "no data, so no features"
+        if not len(self.to_put):
+            return "no data, so no features"
+        taken_back = f", {self.no_more} rows taken back" if self.no_more else ""
+        return f"{len(self.to_put) - self.no_more} rows to put{taken_back}"
 
 
 def write_serving_documents(places: Places, athlete_id: str, tables: Tables, since: date | None) -> Features:
@@ -220,7 +226,9 @@ def write_serving_documents(places: Places, athlete_id: str, tables: Tables, sin
         return Features(rows)
     _write_json(places, history_key(athlete_id), history_document(tables, rows))
     _write_json(places, origins_key(athlete_id), origins_document(rows))
-    return Features(rows_to_put(places.runtime, places.feature_group, rows, since))
+    note_account(places.s3, places.bucket, athlete_id, tables)
+    put = rows_to_put(places.runtime, places.feature_group, rows, since)
+    return Features(put.frame, len(put.no_more))
 
 
 def _write_json(places: Places, key: str, document: dict[str, Any]) -> None:

@@ -22,13 +22,15 @@ TABLE_READS_A_DAY = TABLES * MONTHS_OF_HISTORY
 """`ingest_batch` reads all months of all tables once, after it has rewritten those of the fetched days."""
 RAW_READS_A_DAY = 350
 """Of a live source: activities of thirteen months and the documents of a month's days (docs/aws.md)."""
-STATE_READS_A_DAY = 4
+STATE_READS_OF_FILES_A_DAY = 4
+"""From which day on raw holds what the tables lack, by three steps; what tells the account."""
+STATE_READS_A_DAY = STATE_READS_OF_FILES_A_DAY + 4
 """Through which day an athlete is fetched, by `plan`, `plan_live` and `fetch_live`; until when Garmin is left alone."""
 READS_A_DAY = RAW_READS_A_DAY + TABLE_READS_A_DAY + STATE_READS_A_DAY
-WRITES_A_DAY = 27
-"""20 counted: documents of four days, a month of each table, what the API reads, state; rejected rows beside them."""
-LISTS_A_DAY = 23
-"""Counted: 5 while fetching, 12 while curating, 3 for the reading of the tables, 3 for what was rejected before."""
+WRITES_A_DAY = 30
+"""23 counted: documents of four days, a month of each table, what the API reads, state; rejected rows beside them."""
+LISTS_A_DAY = 32
+"""Counted: 5 while fetching, 21 while curating, 3 for the reading of the tables, 3 for what was rejected before."""
 WRITES_OF_A_BATCH = TABLES + 1
 """A page of checks a table, and the staged feature rows."""
 READS_OF_A_BATCH = 1
@@ -37,8 +39,8 @@ DAY_FILES_OF_A_RUN = LATE_SYNC_DAYS + 1
 """History goes to the offline store in bulk, a file for each fetched day with the rows of all athletes; at most."""
 WRITES_OF_A_RUN = DAY_FILES_OF_A_RUN + 1
 """The moment of the last put beside them."""
-LISTS_OF_A_RUN = 1
-"""Of what was staged."""
+LISTS_OF_A_RUN = 2
+"""Of what was staged, and of the accounts."""
 OFFLINE_WRITES_OF_A_RECORD = 1
 """An athlete's newest row is put online, and Feature Store writes it to the offline store; at most an object each."""
 RECORDS_A_DAY = 1

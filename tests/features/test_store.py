@@ -69,7 +69,7 @@ def test_a_run_puts_its_days_and_all_that_the_group_lacks_before_them(rows):
     client, last = Runtime(), date.fromisoformat(rows["event_time"].iloc[-1][:10])
 
     def to_put(days_before_the_last):
-        return len(rows_to_put(client, "group", rows, last - timedelta(days=days_before_the_last)))
+        return len(rows_to_put(client, "group", rows, last - timedelta(days=days_before_the_last)).rows)
 
     assert to_put(3) == len(rows)  # the group is new
     put_row(client, "group", newest(rows.iloc[:-20]))
@@ -77,8 +77,8 @@ def test_a_run_puts_its_days_and_all_that_the_group_lacks_before_them(rows):
     assert to_put(100) == 101
     put_row(client, "group", newest(rows))
     assert to_put(10) == 11
-    assert len(rows_to_put(client, "group", rows, None)) == len(rows)
-    assert rows_to_put(client, "group", rows.iloc[:0], last).empty
+    assert len(rows_to_put(client, "group", rows, None).rows) == len(rows)
+    assert rows_to_put(client, "group", rows.iloc[:0], last).frame.empty
 
 
 def test_numbers_keep_every_digit(rows):
