@@ -14,8 +14,8 @@ from include.garmin.export.measured import READ_BYTES, Unreadable
 MAX_DEPTH = 64
 """Of lists and objects in each other, within an item; Garmin's have at most 8."""
 
-_LONGEST_NUMBER = 4_000
-"""Digits; Python reads no whole number of more than 4300."""
+_DIGITS = 1_400
+"""Python reads no whole number of more than 4300 digits; one of those has a block of so many at a multiple of it."""
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ENVELOPES = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -88,9 +88,10 @@ def sound_items(head: Head, envelope: str | None) -> list[msgspec.Raw] | None:
 
 def _is_readable(item: bytes) -> bool:
     """Whether an item can be read as a whole: not nested too deeply, and without a number of thousands of digits."""
-    if len(item) <= _LONGEST_NUMBER and item.count(b"[") + item.count(b"{") <= MAX_DEPTH:
-        return True
-    return not is_deep(MAX_DEPTH + 1, msgspec.json.decode(item))
+    if any(item[start : start + _DIGITS].isdigit() for start in range(_DIGITS, len(item), _DIGITS)):
+        return False
+    openings = item.count(b"[") + item.count(b"{")
+    return openings <= MAX_DEPTH or not is_deep(openings, msgspec.json.decode(item))
 
 
 def _in_envelopes(text: memoryview, envelope: str) -> list[msgspec.Raw] | None:
