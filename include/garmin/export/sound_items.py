@@ -61,6 +61,13 @@ class Head:
         mark = len(codecs.BOM_UTF8) if self._memory[: len(codecs.BOM_UTF8)] == codecs.BOM_UTF8 else 0
         return memoryview(self._memory)[mark : self._end]
 
+    def release(self) -> None:
+        """Give the memory back, whoever still holds this object: an error keeps it until garbage is collected."""
+        try:
+            self._memory.close()
+        except BufferError:  # an item is still in use, and goes with it
+            self._memory = mmap.mmap(-1, 1)
+
     def read(self, size: int, /) -> bytes:
         """The next at most `size` bytes, from the beginning on; none at the end."""
         if self._at < self._end:
