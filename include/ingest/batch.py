@@ -100,12 +100,14 @@ def ingest_batch(
         return curate_athlete(places, athlete_id, since, may_lose_rows=batch.accept_fewer)
 
     report.for_each([name for name in batch.names if name in file_sources], "fetch", fetch)
+    unfetched = {failure.athlete_id for failure in report.failures}
     curated = report.for_each(batch.names, "curate", curate_one)
     clean = _validated(places, curated, task, report)
 
     def features_one(athlete_id: str) -> "Features":
         found = curated[athlete_id]
-        refuse_nothing_understood(places, athlete_id, found.tables, found.rewritten.unread)
+        if athlete_id not in unfetched:  # whose failure says already why nothing came
+            refuse_nothing_understood(places, athlete_id, found.tables, found.rewritten.unread)
         return write_serving_documents(places, athlete_id, clean[athlete_id], curated[athlete_id].since)
 
     features = report.for_each(clean, "features", features_one)

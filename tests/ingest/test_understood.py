@@ -49,8 +49,8 @@ def _reasons(report: Report, step: str) -> list[str]:
     [
         ({"activities.json": []}, "raw holds 1 activity_list documents; expected activities (activityId"),
         (
-            {"activities.json": [{"id": 1, "when": "2026-03-01"}]},
-            "not read: object of no known shape (keys 'id', 'when') (1); expected",
+            {"activities.json": [{"startTimeLocal": "2026-03-01 08:00:00", "what": 1}]},
+            "not read: object of no known shape (keys 'startTimeLocal', 'what') (1); expected",
         ),
         (
             {"activities.json": [], "daily.json": [{"calendarDate": "2026-03-01", "totalSteps": 9000}]},
@@ -68,7 +68,7 @@ def test_nothing_understood_is_a_failure_that_says_what_was_found(
     assert report.done == []
 
 
-def test_files_that_cannot_be_read_at_all_leave_nothing_in_raw_to_understand(places: Places, tmp_path: Path) -> None:
+def test_an_athlete_whose_fetch_failed_is_told_once(places: Places, tmp_path: Path) -> None:
     report = _ingested(places, tmp_path, {"activities.json": {"a": 1}})
     assert "expected a JSON list" in _reasons(report, "fetch")[0]
-    assert "the source gave no document that can be read" in _reasons(report, "features")[0]
+    assert [failure.step for failure in report.failures] == ["fetch"]

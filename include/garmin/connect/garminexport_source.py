@@ -118,7 +118,7 @@ class _Account:
             why = "; it may be blocking this address for a while" if status == 403 else ""
             message = f"Garmin Connect refused {asked_for} of {self.athlete_id}: HTTP {status}{why}"
             raise QuestionFailed(message, f"HTTP {status}{why}")
-        return body
+        return bytes(body)
 
     def _ask[T](self, call: Callable[[], T], tries: int | None = None) -> tuple[T | None, int]:
         """The answer, or None and the status that another try does not mend. No error of requests gets any further."""

@@ -87,20 +87,16 @@ def items(
         Unreadable, SourceError: as `stream.read`.
     """
     head = Head(stream, MAX_WHOLE_BYTES)
-    if (found := sound_items(head, envelope)) is not None:
-        value_of = value_reader(fields)
-        for body in map(bytes, found):
-            yield Item(body, value_of(body))
-        return
-    window = _Window(head, on_damage)
-    if envelope is None:
-        yield from window.list_items()
-    elif window.peek() == "{":
-        yield from window.enveloped(envelope)
-    else:
-        for _ in window.elements("[", "]"):
-            yield from window.enveloped(envelope)
-    window.expect_end()
+    try:
+        if (found := sound_items(head, envelope)) is not None:
+            value_of = value_reader(fields)
+            for body in map(bytes, found):
+                yield Item(body, value_of(body))
+        else:
+            yield from _Window(head, on_damage).all_items(envelope)
+    finally:
+        found = None
+        head.release()
 
 
 class _Window:
@@ -115,6 +111,17 @@ class _Window:
         """Where the text begins that is kept although it was read."""
         self._first_key: str | None = None
         self._item_characters = 0
+
+    def all_items(self, envelope: str | None) -> Iterator[Item]:
+        """The items of the whole text."""
+        if envelope is None:
+            yield from self.list_items()
+        elif self.peek() == "{":
+            yield from self.enveloped(envelope)
+        else:
+            for _ in self.elements("[", "]"):
+                yield from self.enveloped(envelope)
+        self.expect_end()
 
     def elements(self, opening: str, closing: str) -> Iterator[None]:
         """Stands before each element in turn, and behind `closing` at the end."""

@@ -14,8 +14,8 @@ from include.garmin.export.measured import READ_BYTES, Unreadable
 MAX_DEPTH = 64
 """Of lists and objects in each other, within an item; Garmin's have at most 8."""
 
-_LONGEST_NUMBER = 4_000
-"""Digits; Python reads no whole number of more than 4300."""
+_DIGITS = 1_400
+"""Python reads no whole number of more than 4300 digits; one of those has a block of so many at a multiple of it."""
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _ENVELOPES = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _FAULTS = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -61,6 +61,13 @@ class Head:
         mark = len(codecs.BOM_UTF8) if self._memory[: len(codecs.BOM_UTF8)] == codecs.BOM_UTF8 else 0
         return memoryview(self._memory)[mark : self._end]
 
+    def release(self) -> None:
+        """Give the memory back, whoever still holds this object: an error keeps it until garbage is collected."""
+        try:
+            self._memory.close()
+        except BufferError:  # an item is still in use, and goes with it
+            self._memory = mmap.mmap(-1, 1)
+
     def read(self, size: int, /) -> bytes:
         """The next at most `size` bytes, from the beginning on; none at the end."""
         if self._at < self._end:
@@ -88,9 +95,10 @@ def sound_items(head: Head, envelope: str | None) -> list[msgspec.Raw] | None:
 
 def _is_readable(item: bytes) -> bool:
     """Whether an item can be read as a whole: not nested too deeply, and without a number of thousands of digits."""
-    if len(item) <= _LONGEST_NUMBER and item.count(b"[") + item.count(b"{") <= MAX_DEPTH:
-        return True
-    return not is_deep(MAX_DEPTH + 1, msgspec.json.decode(item))
+    if any(item[start : start + _DIGITS].isdigit() for start in range(_DIGITS, len(item), _DIGITS)):
+        return False
+    openings = item.count(b"[") + item.count(b"{")
+    return openings <= MAX_DEPTH or not is_deep(openings, msgspec.json.decode(item))
 
 
 def _in_envelopes(text: memoryview, envelope: str) -> list[msgspec.Raw] | None:
