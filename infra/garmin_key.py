@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 from garmin_personal_api import GarminPersonalApiClient, GarminPersonalApiError
 
-from include.garmin.connect.manners import Manners
+from include.garmin.connect.manners import Manners, QuestionFailed
 from include.garmin.connect.personal_key import (
     KEY_LIFE_DAYS,
     KEY_PAGE,
@@ -50,6 +50,9 @@ def main(
         endpoint_url = endpoint_of(options)
         store_key(options.athlete, client_of("ssm", endpoint_url), ask, ask_secretly, options.days, manners)
         list_athlete(Athlete(options.athlete, "personalapi"), client_of("s3", endpoint_url))
+    except QuestionFailed as error:
+        print(f"no key stored for {options.athlete}: {error}; run again later", file=sys.stderr)
+        return 1
     except (KeyRefused, SourceError, SettingsError, BotoCoreError, ClientError) as error:
         print(f"no key stored for {options.athlete}: {error}", file=sys.stderr)
         return 1

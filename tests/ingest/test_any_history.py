@@ -28,7 +28,7 @@ def at(day: int, hour: int) -> str:
 
 moments = st.builds(at, st.integers(0, DAYS - 1), st.integers(0, 23))
 activities = st.dictionaries(
-    st.integers(1, 40), st.tuples(moments, st.sampled_from([None, 47.0, 50.0, 53.0])), max_size=25
+    st.integers(1, 40), st.tuples(moments, st.sampled_from([None, 47.0, 50.0, 53.0])), min_size=1, max_size=25
 )
 changes = st.lists(
     st.one_of(
@@ -83,7 +83,8 @@ def test_the_tables_are_those_of_one_import_of_the_last_state(
         give(home, state)
         home.load(LAST)
         for number, step in enumerate(steps, start=1):
-            state = changed(state, step)
+            # An athlete with no activity at all fails by name, which has tests of its own.
+            state = changed(state, step) or state
             give(home, state)
             assert home.daily(LAST + timedelta(days=number), accept_fewer=True).failures == []
         at_once = Home(s3, "at-once", home.folder)

@@ -60,7 +60,7 @@ def test_the_whole_chain(make_features, write_offline, tmp_path):
         assert set(metric) == {"value", "standard_deviation"}
     assert [bucket["bucket"] for bucket in document["buckets"]] == ["1-7", "8-14", "15-28", "29-42"]
     assert document["buckets"][3]["served_by"] == "combined"
-    assert "on 8 athletes of this deployment" in document["buckets"][3]["sentence"]
+    assert "on 8 athletes here" in document["buckets"][3]["sentence"]
     saved = json.loads((chain.output / "report/evaluation.json").read_text())
     assert saved == json.loads(json.dumps(document))
     page = (chain.output / "report/report.html").read_text()
@@ -78,7 +78,7 @@ def test_the_whole_chain(make_features, write_offline, tmp_path):
 def test_a_model_names_no_athlete_and_an_evaluation_can_be_freed_of_one(make_features, write_offline, tmp_path):
     chain = Chain(tmp_path)
     write_offline(chain.offline, make_features(athletes=8))
-    assert "of this deployment" in json.dumps(chain.run()["gate"])  # the sentence that could name one
+    assert " here: " in json.dumps(chain.run()["gate"])  # the sentence that could name one
     athletes = read_manifest(chain.dataset)["athletes"]
     with tarfile.open(chain.output / "model/model.tar.gz") as tar:
         tar.extractall(tmp_path / "artifact", filter="data")

@@ -9,6 +9,7 @@ from include.garmin.synthetic.profile import Profile
 
 _WEEKS_OF_A_BLOCK = np.array([0.9, 1.05, 1.2, 0.65])
 _LONG_DAY, _HARD_DAYS = 6, (1, 3)
+_NOON_S = 12 * 3600
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def train(profile: Profile, chance: Chance, days: int) -> Training:
     volume = _volume(profile, chance, days, race_days)
     away = ill | injured
     run = _runs(profile, u, z, weekday, volume, np.where(away, 0.0, np.where(holiday, 0.15, 1.0)), race)
-    other = _others(profile, u, z, volume, np.where(ill | (injured & (u[:, 12] < 0.7)) | race, 0.0, 1.0))
+    other = _others(profile, u, z, volume, np.where(ill | (injured & (u[:, 12] < 0.7)) | race, 0.0, 1.0), run)
     wears_watch = (u[:, 13] > 0.02) & ~(holiday & (u[:, 14] < 0.3))
     return Training(run, other, ill, race, wears_watch)
 
@@ -82,20 +83,27 @@ def _runs(
     return Session(happens, minutes, intensity, sport, (u[:, 4] < 0.02) & ~race, _start(u[:, 5], is_long))
 
 
-def _others(profile: Profile, u: Floats, z: Floats, volume: Floats, presence: Floats) -> Session:
+def _others(profile: Profile, u: Floats, z: Floats, volume: Floats, presence: Floats, run: Session) -> Session:
     happens = u[:, 6] < np.minimum(profile.others_per_week / 7 * np.clip(volume, 0.5, 1.2) * presence, 0.9)
     sport = (u[:, 7] * len(profile.other_sports)).astype(np.int64)
     is_ride = np.array([name.endswith("cycling") for name in profile.other_sports])[sport]
     minutes = np.clip(np.where(is_ride, 75.0, 45.0) * np.exp(0.25 * z[:, 2]), 10, 300)
     easiest = {"walking": 0.3, "strength_training": 0.42, "lap_swimming": 0.58}
     intensity = np.array([easiest.get(name, 0.64) for name in profile.other_sports])[sport] + 0.04 * z[:, 3]
-    return Session(happens, minutes, np.clip(intensity, 0.2, 0.85), sport, u[:, 8] < 0.06, _start(1 - u[:, 9]))
+    return Session(
+        happens, minutes, np.clip(intensity, 0.2, 0.85), sport, u[:, 8] < 0.06, _start_apart(u[:, 9], run.start_s)
+    )
 
 
 def _start(u: Floats, is_long: Bools | bool = False) -> Ints:
     """Second of the day: before work or after it, long ones in the morning."""
     hours = np.where(is_long, 8.0 + 2 * u, np.where(u < 0.45, 6.0 + 3 * u, 15.5 + 4 * u))
     return (hours * 3600).astype(np.int64)
+
+
+def _start_apart(u: Floats, run_start_s: Ints) -> Ints:
+    """Second of the day in the half of it that has no run: nobody trains twice at once."""
+    return (np.where(run_start_s < _NOON_S, 15.5 + 4 * u, 6.0 + 3 * u) * 3600).astype(np.int64)
 
 
 def _volume(profile: Profile, chance: Chance, days: int, race_days: list[int]) -> Floats:
