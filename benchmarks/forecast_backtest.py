@@ -160,9 +160,9 @@ def _row(rows: Rows, scores: dict[str, Scores], is_pooled: bool) -> dict[str, An
     return {
         "n": len(rows),
         "athletes": len(np.unique(rows.athlete)),
-        "mae": {name: round(mean(one.absolute_error), 4) for name, one in scores.items()},
-        "rmse": {name: round(float(np.sqrt(mean(one.error**2))), 4) for name, one in scores.items()},
-        "crps": {name: round(mean(one.crps), 4) for name, one in scores.items()},
+        "mae": {name: round(mean(each.absolute_error), 4) for name, each in scores.items()},
+        "rmse": {name: round(float(np.sqrt(mean(each.error**2))), 4) for name, each in scores.items()},
+        "crps": {name: round(mean(each.crps), 4) for name, each in scores.items()},
         "crps_skill": round(skills["crps"].value, 4),
         "crps_skill_low": round(drawn["crps"].interval.low, 4),
         "crps_skill_high": round(drawn["crps"].interval.high, 4),
@@ -186,14 +186,14 @@ def main() -> None:
     parser.add_argument("--holdout", default="", help="score these athletes alone, and learn from the others alone")
     options = parser.parse_args()
     rows = make_rows(pd.read_parquet(options.work / "athletes.parquet"))
-    athletes = [str(one) for one in np.unique(rows.athlete)]
-    holdout = [one for one in options.holdout.split(",") if one]
-    scored = [one for one in athletes if one in holdout] if holdout else athletes
-    learnt = [one for one in athletes if one not in holdout]
+    athletes = [str(name) for name in np.unique(rows.athlete)]
+    holdout = [name for name in options.holdout.split(",") if name]
+    scored = [name for name in athletes if name in holdout] if holdout else athletes
+    learnt = [name for name in athletes if name not in holdout]
     pool = options.work / "pool.parquet"
     if pool.exists():
         others = make_rows(pd.read_parquet(pool))
-        learnt += [str(one) for one in np.unique(others.athlete)]
+        learnt += [str(name) for name in np.unique(others.athlete)]
         rows = concatenate_rows([rows, others])
     (options.work / "forecast.json").write_text(json.dumps(table(rows, scored, learnt), indent=1) + "\n")
 

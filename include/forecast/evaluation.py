@@ -97,27 +97,27 @@ def evaluate(scores: Mapping[str, Scores], rows: Rows, seed: int, method: str = 
     bucket = bucket_index(rows.horizon_days)
     results = []
     for index, name in enumerate(BUCKETS):
-        mine = (bucket == index) & _enough(rows, bucket == index)
-        chosen = {other: one.where(mine) for other, one in scores.items()}
-        results.append(_bucket(name, rows.where(mine), chosen, seed + index, method))
+        counted = (bucket == index) & _enough(rows, bucket == index)
+        chosen = {other: theirs.where(counted) for other, theirs in scores.items()}
+        results.append(_bucket(name, rows.where(counted), chosen, seed + index, method))
     return results
 
 
 def _enough(rows: Rows, in_bucket: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     counted = []
     for athlete in np.unique(rows.athlete[in_bucket]):
-        mine = in_bucket & (rows.athlete == athlete)
-        if independent_windows(rows.athlete[mine], rows.origin_day[mine], rows.horizon_days[mine]) >= FEWEST_WINDOWS:
+        own = in_bucket & (rows.athlete == athlete)
+        if independent_windows(rows.athlete[own], rows.origin_day[own], rows.horizon_days[own]) >= FEWEST_WINDOWS:
             counted.append(athlete)
     return np.isin(rows.athlete, counted)
 
 
 def _bucket(name: str, rows: Rows, scores: dict[str, Scores], seed: int, method: str) -> BucketResult:
-    athletes = tuple(str(one) for one in np.unique(rows.athlete))
+    athletes = tuple(str(name) for name in np.unique(rows.athlete))
     if not athletes:
         return BucketResult(name, 0, 0.0, (), {}, {})
     windows = independent_windows(rows.athlete, rows.origin_day, rows.horizon_days)
-    methods = {other: _method(rows, one, windows) for other, one in scores.items()}
+    methods = {other: _method(rows, theirs, windows) for other, theirs in scores.items()}
     best = min((rival for rival in RIVALS if rival in methods), key=lambda rival: methods[rival].crps)
     shares = resample(len(athletes), seed)
     return BucketResult(
@@ -158,10 +158,10 @@ def _method(rows: Rows, scores: Scores, windows: float) -> MethodResult:
 
 
 def _skill(rows: Rows, method: Array, reference: Array, shares: Array, root: bool = False) -> Skill:
-    mine, theirs = by_athlete(method, rows.athlete), by_athlete(reference, rows.athlete)
-    equal = np.full((1, len(mine)), 1.0 / len(mine))
+    ours, theirs = by_athlete(method, rows.athlete), by_athlete(reference, rows.athlete)
+    equal = np.full((1, len(ours)), 1.0 / len(ours))
     return Skill(
-        value=float(skill(mine, theirs, equal, root)[0]),
-        interval=interval(skill(mine, theirs, shares, root)),
+        value=float(skill(ours, theirs, equal, root)[0]),
+        interval=interval(skill(ours, theirs, shares, root)),
         by_reading=float(skill(np.array([method.mean()]), np.array([reference.mean()]), np.ones((1, 1)), root)[0]),
     )

@@ -68,12 +68,12 @@ def compare_athletes(score: Array, rival: Array, rows: Rows) -> Comparison:
     """The comparison of two scores of the same rows (of one bucket); athletes with few windows are left out."""
     found = []
     for athlete in np.unique(rows.athlete):
-        mine = rows.athlete == athlete
-        window = window_numbers(rows.where(mine))
+        own = rows.athlete == athlete
+        window = window_numbers(rows.where(own))
         count = int(window.max()) + 1
         if count < FEWEST_WINDOWS:
             continue
-        found.append((*_ratio(score[mine], rival[mine], window, count), float(count)))
+        found.append((*_ratio(score[own], rival[own], window, count), float(count)))
     return Comparison(*(np.array(column) for column in zip(*found, strict=True))) if found else NO_COMPARISON
 
 

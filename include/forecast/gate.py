@@ -112,8 +112,8 @@ def evidence_sentence(name: str, own: Comparison, population: Population, belief
     if len(own.ratio):
         parts.append(f"on {_athletes(len(own.ratio))} here: {better(float(own.ratio.mean()))}")
         parts.append(f"together: {_with_interval(belief)}")
-    said = "; ".join(parts) or "Nobody's readings have tested this range of days yet"
-    return f"{said[0].upper()}{said[1:]}."
+    sentence = "; ".join(parts) or "Nobody's readings have tested this range of days yet"
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _with_interval(belief: Belief) -> str:
@@ -184,14 +184,14 @@ def judge_what_if(
         believe(known, compare_athletes(scores[PLANNED].crps[late], rival.crps[late], chosen), MARGIN)
         for known, rival in ((population.what_if, scores[FORECASTER]), (population.placebo, shuffled))
     )
-    said = (
+    measured = (
         f"forecasts that knew the load ahead were {better(plain.mean)} (CRPS; 95 % interval {_share(plain.high)} to "
         f"{_share(plain.low)}), against ones that were given other days' loads {better(placebo.mean)}"
     )
     is_sure = all(belief.no_better <= MOST_NO_BETTER for belief in (plain, placebo))
     if not is_sure or plain.much_worse > MOST_MUCH_WORSE:
-        return {"enabled": False, "reason": f"{OFF}: {said}"}
-    return {"enabled": True, "reason": f"an association, not an effect of training: {said}"}
+        return {"enabled": False, "reason": f"{OFF}: {measured}"}
+    return {"enabled": True, "reason": f"an association, not an effect of training: {measured}"}
 
 
 def worse_than_champion(candidate: Array, champion: Array, rows: Rows) -> list[str]:

@@ -89,17 +89,17 @@ def calibrate(
     bucket = bucket_index(rows.horizon_days)
     score = np.abs(error) if scale is None else np.abs(error) / scale
     for index in range(len(BUCKETS)):
-        mine = bucket == index
-        windows = independent_windows(rows.athlete[mine], rows.origin_day[mine], rows.horizon_days[mine])
+        in_bucket = bucket == index
+        windows = independent_windows(rows.athlete[in_bucket], rows.origin_day[in_bucket], rows.horizon_days[in_bucket])
         is_enough = windows >= FEWEST_WINDOWS
         counts.append(windows + start.windows[index])
         is_prior.append(not is_enough and start.is_prior[index])
         if is_enough:
-            weight = athlete_weights(rows.athlete[mine], rows.origin_day[mine])
+            weight = athlete_weights(rows.athlete[in_bucket], rows.origin_day[in_bucket])
             others = 0.0 if start.is_prior[index] else athletes
             share = others / (others + float(weight.sum()))
             half_widths[index] *= share
-            half_widths[index] += (1.0 - share) * _quantiles(score[mine], weight, windows)
+            half_widths[index] += (1.0 - share) * _quantiles(score[in_bucket], weight, windows)
     return Bands(half_widths, tuple(is_prior), tuple(counts), scale is not None)
 
 

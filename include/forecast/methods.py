@@ -58,10 +58,10 @@ def mixed(weights: Array, bands: Mapping[str, Array]) -> Array:
 def changes(forecaster: "Forecaster", features: Array, horizon_days: Array) -> Array:
     """Expected change (ml/kg/min) of each row, a column per method of METHODS."""
     volatility = forecaster.volatility(features)
-    of_method: dict[str, Callable[[], Array]] = {
+    expected: dict[str, Callable[[], Array]] = {
         FORECASTER: lambda: forecaster.model.change(features, horizon_days, volatility),
         PERSISTENCE: lambda: np.zeros(len(features)),
         NO_REVERSION: lambda: forecaster.model.without_reversion().change(features, horizon_days, volatility),
         DAMPED_DRIFT: lambda: damped_drift(features, horizon_days),
     }
-    return np.column_stack([of_method[name]() for name in METHODS])
+    return np.column_stack([expected[name]() for name in METHODS])

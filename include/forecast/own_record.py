@@ -143,12 +143,12 @@ def follow(rows: Rows, forecaster: "Forecaster", days: Days) -> Records:
     start = forecaster.start
     if not len(rows):
         return blank(start, len(days))
-    due = _Due.of(rows, forecaster)
+    due = _Due.from_rows(rows, forecaster)
     origin = rows.origin_day.astype("datetime64[D]").astype(np.int64)
     moments, weights = _follow_weights(due, start)
-    of_row = weights[np.searchsorted(moments, origin, side="right"), due.bucket]
-    combined = np.sum(of_row * due.changes, axis=1)
-    half_width = methods.mixed(of_row, due.bands)
+    own_weights = weights[np.searchsorted(moments, origin, side="right"), due.bucket]
+    combined = np.sum(own_weights * due.changes, axis=1)
+    half_width = methods.mixed(own_weights, due.bands)
     errors = np.column_stack([np.abs(rows.change - combined), np.abs(rows.change)])
     reach = np.column_stack([half_width[:, _BAND_90], due.bands[PERSISTENCE][:, _BAND_90]])
     at, scales = _follow_scales(due, origin, errors, reach)
@@ -166,11 +166,11 @@ def follow_all(asked: Rows, history: Rows, forecaster: "Forecaster") -> Records:
     """The record of each asked row's athlete as of the row's origin, from that athlete's rows in `history`."""
     found = blank(forecaster.start, len(asked))
     for athlete in np.unique(asked.athlete):
-        mine = np.flatnonzero(asked.athlete == athlete)
-        days, day = np.unique(asked.origin_day[mine].astype("datetime64[D]").astype(np.int64), return_inverse=True)
+        own = np.flatnonzero(asked.athlete == athlete)
+        days, day = np.unique(asked.origin_day[own].astype("datetime64[D]").astype(np.int64), return_inverse=True)
         records = follow(history.where(history.athlete == athlete), forecaster, days).at(day)
         for name in Records.__dataclass_fields__:
-            getattr(found, name)[mine] = getattr(records, name)
+            getattr(found, name)[own] = getattr(records, name)
     return found
 
 
@@ -192,7 +192,7 @@ class _Due:
     losses: Array
 
     @staticmethod
-    def of(rows: Rows, forecaster: "Forecaster") -> "_Due":
+    def from_rows(rows: Rows, forecaster: "Forecaster") -> "_Due":
         changes = methods.changes(forecaster, rows.features, rows.horizon_days)
         bands = {name: forecaster.half_width(name, rows.features, rows.horizon_days) for name in forecaster.calibrated}
         unit = forecaster.row_scale(rows)
@@ -220,12 +220,12 @@ class _Due:
 
 def _follow_weights(due: _Due, start: Array) -> tuple[Days, Array]:
     """The days from which weights hold, and the weights before the first and from each on (by bucket and method)."""
-    known_from, bucket, order, starts = due.weeks()
+    known_from, buckets, order, starts = due.weeks()
     losses = due.losses[order]
     weights, kept = start.copy(), [start.copy()]
-    for index, of_bucket in enumerate(bucket):
+    for index, bucket in enumerate(buckets):
         loss = losses[starts[index] : starts[index + 1]].mean(axis=0)
-        counts = _SHARED[of_bucket] * _WORTH[of_bucket]
+        counts = _SHARED[bucket] * _WORTH[bucket]
         grown = weights * np.exp(-RATE * counts[:, None] * (loss - loss.min())[None, :])
         share = SHARE * counts[:, None]
         weights = (1.0 - share) * grown / grown.sum(axis=1, keepdims=True) + share * start
@@ -235,16 +235,16 @@ def _follow_weights(due: _Due, start: Array) -> tuple[Days, Array]:
 
 def _follow_scales(due: _Due, origin: Days, errors: Array, reach: Array) -> tuple[Days, Array]:
     """The same for what the bands of ANSWERS are multiplied by; a forecast keeps the scale that it was made with."""
-    known_from, bucket, order, starts = due.weeks()
+    known_from, buckets, order, starts = due.weeks()
     width = np.zeros((len(BUCKETS), len(ANSWERS)))
     kept = np.zeros((len(known_from) + 1, len(BUCKETS), len(ANSWERS)))
     made_at = np.searchsorted(known_from, origin, side="right")
     limits = np.log(LEAST_WIDE), np.log(MOST_WIDE)
-    for index, of_bucket in enumerate(bucket):
-        mine = order[starts[index] : starts[index + 1]]
-        scale = np.exp(kept[made_at[mine], of_bucket])
-        missed = (errors[mine] > reach[mine] * scale + 1e-9).mean(axis=0)
-        step = np.array(STEP) * _SHARED[of_bucket] * _WORTH[of_bucket]
+    for index, bucket in enumerate(buckets):
+        due_rows = order[starts[index] : starts[index + 1]]
+        scale = np.exp(kept[made_at[due_rows], bucket])
+        missed = (errors[due_rows] > reach[due_rows] * scale + 1e-9).mean(axis=0)
+        step = np.array(STEP) * _SHARED[bucket] * _WORTH[bucket]
         width = np.clip(width + step[:, None] * (missed - MISSED)[None, :], *limits)
         kept[index + 1] = width
     return known_from, np.exp(kept)
@@ -252,14 +252,14 @@ def _follow_scales(due: _Due, origin: Days, errors: Array, reach: Array) -> tupl
 
 def _evidence(due: _Due, score: Array, rival: Array, days: Days) -> tuple[Array, Array]:
     """Independent windows, and the relative gain over them, by day and bucket."""
-    known_from, bucket, order, starts = due.weeks()
+    known_from, buckets, order, starts = due.weeks()
     rows = np.diff(starts)
     by_week = [np.add.reduceat(values[order], starts[:-1]) / rows for values in (score, rival)]
     windows, gains = np.zeros((len(days), len(BUCKETS))), np.zeros((len(days), len(BUCKETS)))
     for index in range(len(BUCKETS)):
-        mine = bucket == index
-        before = np.searchsorted(known_from[mine], days, side="right")
-        ours, theirs = (np.append(0.0, np.cumsum(values[mine]))[before] for values in by_week)
+        in_bucket = buckets == index
+        before = np.searchsorted(known_from[in_bucket], days, side="right")
+        ours, theirs = (np.append(0.0, np.cumsum(values[in_bucket]))[before] for values in by_week)
         windows[:, index] = before * _WORTH[index]
         gains[:, index] = np.where(theirs > 0, ours / np.maximum(theirs, 1e-9) - 1.0, 0.0)
     return windows, gains

@@ -106,9 +106,9 @@ def _start(last_weights: Array) -> Array:
 def _by_bucket(left_out: _LeftOut) -> dict[str, Comparison]:
     bucket, found = bucket_index(left_out.rows.horizon_days), {}
     for index, name in enumerate(BUCKETS):
-        mine = bucket == index
-        ours, theirs = (left_out.scores[answer].crps[mine] for answer in (COMBINED, PERSISTENCE))
-        found[name] = compare_athletes(ours, theirs, left_out.rows.where(mine))
+        in_bucket = bucket == index
+        ours, theirs = (left_out.scores[answer].crps[in_bucket] for answer in (COMBINED, PERSISTENCE))
+        found[name] = compare_athletes(ours, theirs, left_out.rows.where(in_bucket))
     return found
 
 
@@ -137,10 +137,10 @@ def _differences(rows: Rows, inputs: Array, forecaster: Forecaster) -> Array:
     residual = target - inputs @ forecaster.model.coefficients
     moments = []
     for athlete in np.unique(rows.athlete):
-        mine = rows.athlete == athlete
-        windows = float(windows_by_athlete(rows.athlete[mine], rows.origin_day[mine]).sum())
-        own = inputs[mine]
-        moments.append((windows * own.T @ own / len(own), windows * own.T @ residual[mine] / len(own)))
+        is_own = rows.athlete == athlete
+        windows = float(windows_by_athlete(rows.athlete[is_own], rows.origin_day[is_own]).sum())
+        own = inputs[is_own]
+        moments.append((windows * own.T @ own / len(own), windows * own.T @ residual[is_own] / len(own)))
     variance = UNLEARNT.differs**2
     for _ in range(_ROUNDS):
         total = _DIFFERENCE_WORTH * UNLEARNT.differs**2
@@ -160,8 +160,10 @@ def _how_athletes_differ(rows: Rows, left_out: _LeftOut) -> dict[str, Any]:
     scores, bucket = left_out.scores[COMBINED], bucket_index(left_out.rows.horizon_days)
     spreads = {}
     for index, name in enumerate(BUCKETS):
-        mine = bucket == index
-        error = by_athlete(np.abs(scores.error[mine]) / scores.width_90[mine], left_out.rows.athlete[mine])
+        in_bucket = bucket == index
+        error = by_athlete(
+            np.abs(scores.error[in_bucket]) / scores.width_90[in_bucket], left_out.rows.athlete[in_bucket]
+        )
         spreads[name] = round(float(np.log(np.maximum(error, 1e-3)).std(ddof=1)), 3) if len(error) > 1 else None
     return {
         "volatility_differs": round(float(own.std(ddof=1)), 3) if len(own) > 1 else None,

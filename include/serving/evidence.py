@@ -30,8 +30,8 @@ def evidence(
         answered = answered_by[first_day(name)]
         sentences = [model_evidence.get(name, {}).get("sentence", "")]
         sentences += [own_sentence(record[name], answered)] if name in record else []
-        said = " ".join(sentence for sentence in sentences if sentence)
-        entries.append({"days": name, "answered_by": answered, "sentence": said})
+        joined = " ".join(sentence for sentence in sentences if sentence)
+        entries.append({"days": name, "answered_by": answered, "sentence": joined})
     return [entry for entry in entries if entry["sentence"]]
 
 
