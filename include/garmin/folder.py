@@ -11,8 +11,6 @@ from include.garmin.document import ATHLETE_ID, NO_DAY, Held, RawDocument, Sourc
 from include.garmin.metrics_documents import metrics_in_folder
 from include.garmin.raw import MAX_DOCUMENT_BYTES
 
-__all__ = ["NO_DAY", "FolderSource"]
-
 ACTIVITIES = "activities.json"
 DAILY = "daily.json"
 KEYS_SHOWN, LONGEST_KEY = 5, 40

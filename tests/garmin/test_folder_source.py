@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from include.garmin import SourceError, UnknownAthlete, folder
-from include.garmin.folder import NO_DAY, FolderSource
+from include.garmin.document import NO_DAY
+from include.garmin.folder import FolderSource
 
 RUN = {"activityId": 1, "startTimeLocal": "2025-05-02 07:00:00", "activityType": {"typeKey": "running"}}
 LATER_RUN = {**RUN, "activityId": 2, "startTimeLocal": "2025-05-09 07:00:00"}

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.garmin.document import NO_DAY
 from include.garmin.export import pieces as module
 from include.garmin.export.items import Item
 from include.garmin.export.layout import FAMILIES, Family
 from include.garmin.export.pieces import Piece, pieces
-from include.garmin.folder import NO_DAY
 
 ACTIVITIES, DAYS = FAMILIES[0], FAMILIES[1]
 DATES = st.none() | st.dates(date(2019, 1, 1), date(2024, 12, 31))
